@@ -1,0 +1,29 @@
+# The way in: `make demo` and `make test`. Every target sets up what it needs; the first run downloads.
+SHELL := /bin/bash
+export MLPLAT_HOME ?= $(CURDIR)/.mlplat
+PYTHON := .venv/bin/python
+.PHONY: demo up down test prove check lock clean setup
+
+demo: setup        ## the main job on real images; exits 0 if a champion was promoted
+	$(PYTHON) scripts/demo.py run
+up: setup          ## the same, and leave Airflow's UI running
+	$(PYTHON) scripts/demo.py up
+down:              ## stop what `up` left running
+	[ ! -x $(PYTHON) ] || $(PYTHON) scripts/demo.py down
+setup:
+	scripts/setup airflow tensorflow mxnet
+test: setup        ## all tests; parts whose server is absent are skipped with a reason
+	scripts/setup job-half
+	$(PYTHON) -m pytest -rs --ignore=tests/proofs
+	.venvs/job-half/bin/python -m pytest -rs tests/test_contract.py tests/test_errors.py tests/store tests/data tests/stages tests/runtime
+prove: setup       ## the promises, each by a proof; K="name other-name" runs some
+	scripts/setup job-half
+	$(PYTHON) -m tests.proofs $(K)
+check: setup       ## format, lint, types
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+lock:              ## after a change of dependencies
+	uv lock
+clean: down        ## remove everything that any target made
+	rm -rf .venv .venvs .tools .mlplat .services build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,98 @@
+"""The store, the catalog and the launchers of this installation, behind one hook: all I/O that operators do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.bases.hook import BaseHook
+
+from airflow_mlplat.catalog import Catalog, RunInfo, open_catalog
+from airflow_mlplat.contract import JobResult, JobSpec, Ref
+from airflow_mlplat.errors import BuildError, SpecError
+from airflow_mlplat.hooks.settings import Settings, load_settings
+from airflow_mlplat.launchers import LAUNCHERS, code_version
+from airflow_mlplat.store import Store, open_store
+
+if TYPE_CHECKING:
+    from airflow_mlplat.launchers import Launcher
+
+
+class JobHook(BaseHook):
+    """One installation of the platform.
+
+    Args:
+        settings: Where things are; read from the environment when not given.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__()
+        self.settings = settings or load_settings()
+
+    @cached_property
+    def store(self) -> Store:
+        """The store."""
+        return open_store(self.settings.store)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The catalog, upgraded to this version's tables."""
+        return open_catalog(self.settings.catalog)
+
+    def launcher(self, name: str) -> Launcher:
+        """A launcher by name.
+
+        Raises:
+            SpecError: There is none of that name.
+        """
+        if name not in LAUNCHERS:
+            raise SpecError("unknown launcher", expected=" | ".join(sorted(LAUNCHERS)), got=repr(name))
+        return LAUNCHERS[name](self.settings.jobs, self.settings.environments, self.settings.orphan_seconds)
+
+    def spec(
+        self,
+        stage: str,
+        name: str,
+        *,
+        launcher: str,
+        params: Mapping[str, Any],
+        inputs: Mapping[str, Iterable[Ref]],
+        files: Mapping[str, str] | None = None,
+        framework: str | None = None,
+    ) -> JobSpec:
+        """A spec with this installation's store, code version and image filled in."""
+        return JobSpec(
+            stage=stage,
+            name=name,
+            store=self.store.url,
+            code_version=code_version(),
+            image=self.launcher(launcher).image(framework),
+            params=dict(params),
+            inputs={role: list(refs) for role, refs in inputs.items()},
+            files=dict(files or {}),
+            framework=framework,
+        )
+
+    def put_build_file(self, path: str | Path) -> str:
+        """Store a user's build file; returns its SHA-256.
+
+        Raises:
+            BuildError: There is no such file.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise BuildError(f"build file {str(path)!r} does not exist", got=f"working directory {Path.cwd()}",
+                             fix="give a path relative to the DAG file, or an absolute one")
+        return self.store.put_blob(path.read_bytes())
+
+    def record(self, spec: JobSpec, result: JobResult, run: RunInfo) -> None:
+        """Enter a committed result, its outputs and their lineage into the catalog; idempotent."""
+        documents = {ref.digest: self.store.manifest(ref) for ref in result.outputs.values()}
+        self.catalog.record_job(spec, result, documents, run)
+
+    def missing_spans(self, dataset: str, partitions: list[str]) -> list[str]:
+        """Those of the partitions (ascending days) that have no span yet."""
+        known = {row.partition for row in self.catalog.window(dataset, partitions[0], partitions[-1])}
+        return [partition for partition in partitions if partition not in known]

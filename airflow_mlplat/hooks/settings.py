@@ -1,0 +1,56 @@
+"""Where things are: the only reader of the environment variables that `contract.ENVIRONMENT` lists."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_mlplat.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Places of one installation.
+
+    Args:
+        home: Folder of everything the platform keeps, absolute.
+        store: URL of the store.
+        catalog: SQLAlchemy URL of the catalog; may hold a password, so it is never logged.
+        environments: Folder with one virtual environment per framework.
+        orphan_seconds: A job that no task has looked at for so long ends itself.
+    """
+
+    home: Path
+    store: str
+    catalog: str
+    environments: Path
+    orphan_seconds: float
+
+    @property
+    def jobs(self) -> Path:
+        """Folder with one directory per job."""
+        return self.home / "jobs"
+
+
+def load_settings() -> Settings:
+    """Read the environment, now.
+
+    Raises:
+        ConfigError: `MLPLAT_ORPHAN_SECONDS` is not a positive number.
+    """
+    home = Path(os.environ.get("MLPLAT_HOME") or ".mlplat").absolute()
+    orphan = os.environ.get("MLPLAT_ORPHAN_SECONDS") or "900"
+    try:
+        orphan_seconds = float(orphan)
+    except ValueError:
+        orphan_seconds = 0.0
+    if orphan_seconds <= 0:
+        raise ConfigError("MLPLAT_ORPHAN_SECONDS is not a time", expected="seconds > 0", got=repr(orphan))
+    return Settings(
+        home=home,
+        store=os.environ.get("MLPLAT_STORE") or str(home / "store"),
+        catalog=os.environ.get("MLPLAT_CATALOG") or f"sqlite:///{home / 'catalog.db'}",
+        environments=Path(os.environ.get("MLPLAT_ENVIRONMENTS") or home / "environments").absolute(),
+        orphan_seconds=orphan_seconds,
+    )

@@ -1,0 +1,81 @@
+"""Make the dataset version of a partition from the spans it may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlplat.bridges.partition import window
+from airflow_mlplat.contract import JobSpec
+from airflow_mlplat.hooks.jobs import JobHook
+from airflow_mlplat.hooks.partition import resolve_partition
+from airflow_mlplat.operators.job import JobOperator
+from airflow_mlplat.operators.task import task_errors
+from airflow_mlplat.triggers.window import WindowTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class BuildDatasetOperator(JobOperator):
+    """Build the dataset of the days up to the partition: as of that day, whenever it runs.
+
+    Waits until every day of the window has a span, so that days backfilled in any order give the same dataset.
+    Returns the dataset's reference.
+
+    Args:
+        dataset: Name of the dataset.
+        window_days: So many days, the partition the last of them.
+        start: No day before this one belongs to the window; default: the DAG's `start_date`. (templated)
+        classes: Class names in order; default: those the spans carry.
+        max_bad_fraction: Fail when more than this part of the samples cannot be decoded, 0 to 1.
+    """
+
+    template_fields = (*JobOperator.template_fields, "start")
+
+    def __init__(
+        self,
+        *,
+        dataset: str,
+        window_days: int = 1,
+        start: str | None = None,
+        classes: Sequence[str] | None = None,
+        max_bad_fraction: float = 0.01,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dataset = dataset
+        self.window_days = window_days
+        self.start = start
+        self.classes = classes
+        self.max_bad_fraction = max_bad_fraction
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Wait for the window's spans, then build."""
+        with task_errors():
+            hook = JobHook()
+            days = self.days(resolve_partition(context, self.partition))
+            missing = hook.missing_spans(self.dataset, days)
+        if missing:
+            self.log.info("Waiting for %d of %d spans of %s: %s", len(missing), len(days), self.dataset, missing[:5])
+            trigger = WindowTrigger(self.dataset, days)
+            # Resumes here: by then the window is whole.
+            self.defer(trigger=trigger, method_name="execute_window", timeout=self.execution_timeout)
+        return super().execute(context)
+
+    def execute_window(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Go on once the window is whole."""
+        return self.execute(context)
+
+    def days(self, partition: str) -> list[str]:
+        """The window's partitions, ascending."""
+        start = self.start or (self.dag.start_date.strftime("%Y-%m-%d") if self.dag.start_date else None)
+        return window(partition, self.window_days, start)
+
+    def spec(self, hook: JobHook, partition: str) -> JobSpec:
+        """The `dataset` stage over the newest span of each day."""
+        days = self.days(partition)
+        spans = [row.ref for row in hook.catalog.window(self.dataset, days[0], days[-1])]
+        classes = list(self.classes) if self.classes is not None else None
+        params = {"classes": classes, "max_bad_fraction": self.max_bad_fraction}
+        return hook.spec("dataset", self.dataset, launcher=self.launcher, params=params, inputs={"spans": spans})

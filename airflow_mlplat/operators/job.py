@@ -1,0 +1,118 @@
+"""Run one stage as a job: what all operators below share."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_mlplat.catalog import RunInfo
+from airflow_mlplat.contract import JobResult, JobSpec
+from airflow_mlplat.errors import PlatformError, UserError
+from airflow_mlplat.hooks.jobs import JobHook
+from airflow_mlplat.hooks.partition import resolve_partition
+from airflow_mlplat.launchers import Handle, JobState, Limits
+from airflow_mlplat.operators.links import ArtifactLink
+from airflow_mlplat.operators.task import labels, run_info, task_errors
+from airflow_mlplat.triggers.job import JobTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class JobOperator(BaseOperator):
+    """Write a JobSpec, have a launcher run it, record its result.
+
+    A job whose key has a committed result is not run again: that result is returned. Two tasks with the same key
+    share one job. A task that lost its worker finds the living job again.
+
+    Args:
+        launcher: Key of `LAUNCHERS`: `process`. (templated)
+        limits: Fields of `Limits`: `memory_bytes`, `timeout_seconds`, `threads`.
+        partition: Overrides what the run says, `2026-01-31`. (templated)
+        deferrable: Wait in the triggerer, without a worker's slot.
+    """
+
+    template_fields: tuple[str, ...] = ("launcher", "partition")
+    operator_extra_links = (ArtifactLink(),)
+
+    def __init__(
+        self,
+        *,
+        launcher: str = "process",
+        limits: Mapping[str, Any] | None = None,
+        partition: str | None = None,
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.launcher = launcher
+        self.limits = limits
+        self.partition = partition
+        self.deferrable = deferrable
+
+    @abstractmethod
+    def spec(self, hook: JobHook, partition: str) -> JobSpec:
+        """The work to be done for a partition, told from the catalog and the operator's arguments."""
+
+    def output(self, hook: JobHook, spec: JobSpec, result: JobResult, run: RunInfo) -> dict[str, Any]:
+        """What the task returns, after the result was recorded: the reference to its one output, as JSON."""
+        (ref,) = result.outputs.values()
+        return ref.to_json()
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Reuse the job's result, or start the job and wait for it."""
+        with task_errors():
+            hook = JobHook()
+            partition = resolve_partition(context, self.partition)
+            spec = self.spec(hook, partition)
+            result = hook.store.result(spec.key)
+            if result is not None:
+                self.log.info("Reused the result of job %s (%s)", spec.key[:12], spec.stage)
+                return self.finish(context, hook, spec, result, partition)
+            handle = hook.launcher(self.launcher).submit(spec, Limits(**(self.limits or {})), labels(context))
+            self.log.info("Started job %s (%s) in %s", spec.key[:12], spec.stage, handle.directory)
+        if self.deferrable:
+            self.defer(
+                trigger=JobTrigger(handle.to_json()), method_name="execute_complete", kwargs={"partition": partition}
+            )
+        self.wait(hook, handle)
+        return self.execute_complete(context, {"handle": handle.to_json()}, partition)
+
+    def execute_complete(self, context: Context, event: dict[str, Any], partition: str) -> dict[str, Any]:
+        """Record the ended job's result, or fail with its own message."""
+        with task_errors():
+            hook = JobHook()
+            handle = Handle.from_json(event["handle"])
+            launcher = hook.launcher(handle.launcher)
+            result = launcher.result(handle)
+            if result.error is not None:
+                kind = UserError if result.error.kind == "user" else PlatformError
+                raise kind(f"job {handle.job_key[:12]} ({result.stage}) failed: {result.error.message.rstrip('.')}")
+            return self.finish(context, hook, launcher.spec(handle), result, partition)
+
+    def finish(self, context: Context, hook: JobHook, spec: JobSpec, result: JobResult, partition: str) -> dict[str, Any]:
+        """Enter the result into the catalog and give the task's output."""
+        run = run_info(context, partition)
+        hook.record(spec, result, run)
+        return self.output(hook, spec, result, run)
+
+    def wait(self, hook: JobHook, handle: Handle) -> None:
+        """Follow the job from this worker; ending the task ends the job (`on_kill`)."""
+        self._handle, launcher, offset, state = handle, hook.launcher(handle.launcher), 0, JobState.RUNNING
+        while state is JobState.RUNNING:
+            state = launcher.state(handle)
+            text, offset = launcher.logs(handle, offset)
+            for line in text.splitlines():
+                self.log.info("%s", line)
+            if state is JobState.RUNNING:
+                time.sleep(0.5)
+
+    def on_kill(self) -> None:
+        """Cancel the job this worker waits for."""
+        handle: Handle | None = getattr(self, "_handle", None)
+        if handle is not None:
+            JobHook().launcher(handle.launcher).cancel(handle)

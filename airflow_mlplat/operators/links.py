@@ -1,0 +1,22 @@
+"""Links from a task to what it made, on the plugin's pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseOperatorLink, XCom
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+
+class ArtifactLink(BaseOperatorLink):
+    """The page of the span, dataset, model, predictions or decision that the task returned."""
+
+    name = "Artifact"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Path of the artifact's page, or an empty text when the task returned none."""
+        value = XCom.get_value(ti_key=ti_key, key="return_value")
+        return f"/mlplat/artifacts/{value['digest']}" if isinstance(value, dict) and "digest" in value else ""

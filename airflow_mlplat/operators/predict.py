@@ -1,0 +1,39 @@
+"""Predict a dataset version with a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_mlplat.contract import JobSpec, Ref
+from airflow_mlplat.hooks.jobs import JobHook
+from airflow_mlplat.operators.job import JobOperator
+from airflow_mlplat.operators.task import as_ref
+
+
+class PredictOperator(JobOperator):
+    """Class probabilities of every sample. Returns the predictions' reference.
+
+    Args:
+        model: Output of a `TrainOperator`, or a name like `fashion@champion`. (templated)
+        dataset: Output of a `BuildDatasetOperator`, or a dataset's name. (templated)
+    """
+
+    template_fields = (*JobOperator.template_fields, "model", "dataset")
+
+    def __init__(self, *, model: Any, dataset: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.dataset = dataset
+
+    def spec(self, hook: JobHook, partition: str) -> JobSpec:
+        """The `predict` stage, in the framework that trained the model."""
+        model = as_ref(self.model, hook, partition)
+        dataset = as_ref(self.dataset, hook, partition)
+        return predict_spec(hook, self.launcher, model, dataset)
+
+
+def predict_spec(hook: JobHook, launcher: str, model: Ref, dataset: Ref) -> JobSpec:
+    """What predicting a dataset with a model is, whoever asks for it."""
+    framework = hook.store.manifest(model)["framework"]
+    inputs = {"model": [model], "dataset": [dataset]}
+    return hook.spec("predict", model.name, launcher=launcher, params={}, inputs=inputs, framework=framework)

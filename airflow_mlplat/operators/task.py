@@ -1,0 +1,40 @@
+"""What an operator needs to know of the task it runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_mlplat.catalog import RunInfo
+from airflow_mlplat.contract import Ref
+from airflow_mlplat.errors import UserError
+from airflow_mlplat.hooks.jobs import JobHook
+
+
+@contextmanager
+def task_errors() -> Iterator[None]:
+    """Turn a user error into a failure that Airflow does not retry; let everything else through."""
+    try:
+        yield
+    except UserError as error:
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+
+def labels(context: Mapping[str, Any]) -> dict[str, str]:
+    """Which task a job belongs to: dag_id, run_id, task_id, map_index, try_number as text."""
+    ti = context["ti"]
+    return {name: str(getattr(ti, name, "")) for name in ("dag_id", "run_id", "task_id", "map_index", "try_number")}
+
+
+def run_info(context: Mapping[str, Any], partition: str) -> RunInfo:
+    """Who did it, for the catalog."""
+    ti = context["ti"]
+    return RunInfo(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, partition)
+
+
+def as_ref(value: Any, hook: JobHook, partition: str) -> Ref:
+    """A reference from what an operator was given: another task's output, or a name like `fashion@champion`."""
+    return Ref.from_json(value) if isinstance(value, Mapping) else hook.catalog.resolve(value, partition=partition)

@@ -1,0 +1,56 @@
+"""Train a model on a dataset version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from airflow_mlplat.contract import JobSpec
+from airflow_mlplat.hooks.jobs import JobHook
+from airflow_mlplat.operators.job import JobOperator
+from airflow_mlplat.operators.task import as_ref
+
+
+class TrainOperator(JobOperator):
+    """Train what a build file builds. Returns the model's reference.
+
+    Args:
+        dataset: Output of a `BuildDatasetOperator`, or a dataset's name. (templated)
+        build: Python file with `build(params)`; a relative path starts at the DAG file. (templated)
+        framework: `tensorflow` or `mxnet`. (templated)
+        model: Name of the model; default: the dataset's. (templated)
+        options: Fields of `TrainOptions`: `epochs`, `batch_size`, `learning_rate`, `shape`, … (templated)
+    """
+
+    template_fields = (*JobOperator.template_fields, "dataset", "build", "framework", "model", "options")
+
+    def __init__(
+        self,
+        *,
+        dataset: Any,
+        build: str,
+        framework: str,
+        model: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dataset = dataset
+        self.build = build
+        self.framework = framework
+        self.model = model
+        self.options = options
+
+    def spec(self, hook: JobHook, partition: str) -> JobSpec:
+        """The `train` stage on the dataset with the stored build file."""
+        dataset = as_ref(self.dataset, hook, partition)
+        return hook.spec(
+            "train",
+            self.model or dataset.name,
+            launcher=self.launcher,
+            params=dict(self.options or {}),
+            inputs={"dataset": [dataset]},
+            files={"build.py": hook.put_build_file(Path(self.dag.fileloc).parent / self.build)},
+            framework=self.framework,
+        )
