@@ -1,0 +1,1 @@
+"""What operators do with the outside: settings, connections, the store, the catalog, launchers."""

@@ -1,0 +1,73 @@
+"""Wait until a source holds all of a partition."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import BaseSensorOperator
+from airflow.sdk.bases.sensor import PokeReturnValue
+
+from airflow_mlplat.bridges import Completeness, Source
+from airflow_mlplat.hooks.partition import resolve_partition
+from airflow_mlplat.hooks.sources import source_client
+from airflow_mlplat.operators.task import task_errors
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class SqlPartitionSensor(BaseSensorOperator):
+    """Succeed once the source says that the partition is complete.
+
+    Between two looks the task is deferred: it holds no worker's slot. The look itself runs in a worker, because
+    that is where connections may be read and where a slow query harms nobody.
+
+    Args:
+        source: What the bridge will read.
+        complete: The rule: `RowCount`, `MaxWatermark` or `DoneFlag`.
+        partition: Overrides what the run says, `2026-01-31`. (templated)
+        deferrable: Defer between looks; otherwise sleep or reschedule as `mode` says.
+    """
+
+    template_fields = ("partition",)
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        complete: Completeness,
+        partition: str | None = None,
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.complete = complete
+        self.partition = partition
+        self.deferrable = deferrable
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Ask the source once."""
+        with task_errors():
+            partition = resolve_partition(context, self.partition)
+            done, reason = self.complete.is_complete(source_client(self.source), self.source, partition)
+        self.log.info("Partition %s is %s: %s", partition, "complete" if done else "not complete yet", reason)
+        return PokeReturnValue(is_done=done)
+
+    def execute(self, context: Context) -> Any:
+        """Look; when it is too early, come back after `poke_interval`."""
+        if not self.deferrable:
+            return super().execute(context)
+        if not self.poke(context).is_done:
+            self.defer(
+                trigger=TimeDeltaTrigger(timedelta(seconds=self.poke_interval)),
+                method_name="execute_complete",
+                timeout=timedelta(seconds=self.timeout),
+            )
+        return None
+
+    def execute_complete(self, context: Context, event: Any) -> Any:
+        """Look again."""
+        return self.execute(context)
