@@ -1,0 +1,232 @@
+"""Decisions: the recorded outcome of a gate, and the one transaction in which it moves the champion."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_mlplat.catalog import aliases, artifacts, lineage
+from airflow_mlplat.catalog.aliases import AliasRow
+from airflow_mlplat.catalog.jobs import RunInfo
+from airflow_mlplat.catalog.tables import DECISION
+from airflow_mlplat.contract import Ref
+from airflow_mlplat.contract import digest as digest_of
+from airflow_mlplat.errors import NotFoundError, SpecError
+
+VERDICTS = ("promoted", "rejected", "undecided")
+"""What a gate can say."""
+ROLLED_BACK = "rolled-back"
+
+
+@dataclass(frozen=True)
+class DecisionInput:
+    """What a gate found, before the catalog has checked that it still holds.
+
+    Args:
+        key: The compare job's key: the same key is the same decision.
+        name: The model's name, whose alias may move.
+        outcome: One of `VERDICTS`.
+        reason: Why, in a sentence.
+        challenger: Digest of the (best) challenger's model; may be None unless promoted.
+        expected_champion: Digest of the model that was champion when the comparison began; None when there was none.
+        partition: The partition that the challenger was trained for.
+        run: The task instance.
+        holdout: Digest of the test dataset that the test was made on.
+        challengers: How many challengers were tested.
+        document: The gate's numbers, plain JSON.
+        ref: The decision's manifest in the store.
+        alias: The alias that may move.
+        comparison: Digest that is equal for the same comparison made again, whatever its earlier looks; see `looks`.
+    """
+
+    key: str
+    name: str
+    outcome: str
+    reason: str
+    challenger: str | None
+    expected_champion: str | None
+    partition: str
+    run: RunInfo
+    holdout: str | None = None
+    challengers: int = 1
+    document: dict[str, Any] = field(default_factory=dict)
+    ref: Ref | None = None
+    alias: str = "champion"
+    comparison: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.outcome not in VERDICTS:
+            raise SpecError("unknown outcome of a decision", expected=" | ".join(VERDICTS), got=repr(self.outcome))
+        if self.outcome == "promoted" and not self.challenger:
+            raise SpecError(
+                f"a promotion of {self.name!r} names no challenger", expected="the digest of a model", got=None
+            )
+        if self.challengers < 0:
+            raise SpecError(
+                "a decision's number of challengers is negative", expected="0 or more", got=self.challengers
+            )
+
+
+@dataclass(frozen=True)
+class DecisionRow:
+    """A recorded decision; fields as in `DecisionInput`, with what the catalog made of it.
+
+    Args:
+        outcome: One of `VERDICTS`, or `rolled-back`.
+        champion: Digest of the model that the challenger was compared with.
+        node: Its name in the lineage, `decision:…`.
+        decided_at: When, UTC.
+    """
+
+    key: str
+    node: str
+    name: str
+    alias: str
+    outcome: str
+    reason: str
+    partition: str
+    challenger: str | None
+    champion: str | None
+    holdout: str | None
+    challengers: int
+    comparison: str | None
+    document: dict[str, Any]
+    run: RunInfo
+    decided_at: datetime
+
+
+def decide(connection: sa.Connection, decision: DecisionInput, now: datetime) -> DecisionRow:
+    """Record a decision and, when it promotes and still holds, move the alias. The caller holds the alias' lock.
+
+    Raises:
+        NotFoundError: The model to promote is not in the catalog.
+    """
+    recorded = get(connection, decision.key)
+    if recorded is not None:
+        return recorded
+    champion = aliases.current(connection, decision.name, decision.alias)
+    outcome, reason = decision.outcome, decision.reason
+    if outcome == "promoted":
+        artifacts.get(connection, decision.challenger or "", kind="model")
+        outcome, reason = _still_holds(decision, champion)
+    if outcome == "promoted":
+        _promote(connection, decision, champion, now)
+    node = decision.ref.digest if decision.ref else decision.key
+    row = DecisionRow(
+        decision.key, lineage.node("decision", node), decision.name, decision.alias, outcome, reason,
+        decision.partition, decision.challenger, decision.expected_champion, decision.holdout, decision.challengers,
+        decision.comparison, decision.document, decision.run, now,
+    )  # fmt: skip
+    return _record(connection, row)
+
+
+def _still_holds(decision: DecisionInput, champion: AliasRow | None) -> tuple[str, str]:
+    """The outcome and reason of a promotion, given who is champion now."""
+    # First, because comparing again would not help.
+    if champion is not None and champion.partition > decision.partition:
+        return "rejected", (
+            f"champion {champion.digest[:12]} belongs to the later partition {champion.partition}; "
+            f"a model of {decision.partition} does not replace it"
+        )
+    current = champion.digest if champion else None
+    if current != decision.expected_champion:
+        return (
+            "undecided",
+            f"champion moved from {_short(decision.expected_champion)} to {_short(current)}; compare again",
+        )
+    return "promoted", decision.reason
+
+
+def _promote(connection: sa.Connection, decision: DecisionInput, champion: AliasRow | None, now: datetime) -> None:
+    version = champion.version + 1 if champion else 1
+    challenger = decision.challenger or ""
+    place = AliasRow(decision.name, decision.alias, challenger, decision.partition, version, now, decision.key)
+    aliases.move(connection, place)
+
+
+def rollback(
+    connection: sa.Connection, name: str, alias: str, *, expected: str, run: RunInfo, now: datetime
+) -> AliasRow:
+    """Point the alias back to the champion before the current one; a decision of its own.
+
+    Raises:
+        NotFoundError: There is no champion, no earlier one, or the current one is not the expected one.
+    """
+    champion = aliases.current(connection, name, alias)
+    if champion is None:
+        raise NotFoundError(f"{name!r} has no {alias}", fix="promote a model first")
+    # A prefix will do: people type it.
+    if not (artifacts.is_prefix(expected) and champion.digest.startswith(expected)):
+        raise NotFoundError(
+            f"the {alias} of {name!r} is another one", expected=expected, got=champion.digest, fix="look again"
+        )
+    previous = aliases.before(connection, champion)
+    if previous is None:
+        raise NotFoundError(
+            f"{name!r} has no {alias} before {champion.digest[:12]}", fix="promote another model instead"
+        )
+    version = champion.version + 1
+    key = digest_of({"rollback": name, "alias": alias, "version": version})
+    restores = previous.restores or previous.version
+    place = AliasRow(name, alias, previous.digest, previous.partition, version, now, key, restores)
+    aliases.move(connection, place)
+    reason = f"rolled back from {champion.digest[:12]} to {previous.digest[:12]}"
+    row = DecisionRow(
+        key, lineage.node("decision", key), name, alias, ROLLED_BACK, reason, previous.partition, previous.digest,
+        champion.digest, None, 0, None, {}, run, now,
+    )  # fmt: skip
+    _record(connection, row)
+    return place
+
+
+def get(connection: sa.Connection, key: str) -> DecisionRow | None:
+    """The decision of that key."""
+    row = connection.execute(sa.select(DECISION).where(DECISION.c.key == key)).one_or_none()
+    return None if row is None else decision_row(row)
+
+
+def newest(connection: sa.Connection, name: str | None, limit: int | None) -> list[DecisionRow]:
+    """Decisions, the newest first."""
+    query = sa.select(DECISION).order_by(DECISION.c.id.desc()).limit(limit)
+    if name is not None:
+        query = query.where(DECISION.c.name == name)
+    return [decision_row(row) for row in connection.execute(query)]
+
+
+def looks(connection: sa.Connection, name: str, holdout: str, comparison: str | None) -> int:
+    """How many challengers were tested on a test dataset so far; for a comparison made before, how many before it."""
+    table = DECISION.c
+    query = sa.select(sa.func.coalesce(sa.func.sum(table.challengers), 0)).where(
+        table.name == name, table.holdout == holdout
+    )
+    if comparison is not None:
+        first = sa.select(sa.func.min(table.id)).where(
+            table.name == name, table.holdout == holdout, table.comparison == comparison
+        )
+        seen = connection.execute(first).scalar()
+        if seen is not None:
+            query = query.where(table.id < seen)
+    return int(connection.execute(query).scalar_one())
+
+
+def decision_row(row: Any) -> DecisionRow:
+    """A row of the table as a `DecisionRow`."""
+    fields = dict(row._mapping)
+    del fields["id"]
+    return DecisionRow(**{**fields, "run": RunInfo(**row.run)})
+
+
+def _record(connection: sa.Connection, row: DecisionRow) -> DecisionRow:
+    fields = {f.name: getattr(row, f.name) for f in dataclasses.fields(row)}
+    connection.execute(sa.insert(DECISION), {**fields, "run": row.run.to_json()})
+    compared = (("challenger", row.challenger), ("champion", row.champion))
+    lineage.add(connection, [(row.node, lineage.node("model", model), role) for role, model in compared if model])
+    return row
+
+
+def _short(digest: str | None) -> str:
+    return digest[:12] if digest else "none"
