@@ -18,7 +18,7 @@ test: setup        ## all tests; parts whose server is absent are skipped with a
 	.venvs/job-half/bin/python -m pytest -rs tests/test_contract.py tests/test_errors.py tests/store tests/data tests/stages tests/runtime
 prove: setup       ## the promises, each by a proof; K="name other-name" runs some
 	scripts/setup job-half
-	$(PYTHON) -m tests.proofs $(K)
+	$(PYTHON) -m pytest -s --timeout=5400 tests/proofs --proofs "$(K)" $(PROVE_OPTIONS)
 check: setup       ## format, lint, types
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .

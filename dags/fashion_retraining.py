@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import DAG, Param, PartitionedAssetTimetable, task
+from airflow.sdk import DAG, Param, PartitionedAssetTimetable, XComArg, task
 
 from airflow_mlplat.operators import (
     BuildDatasetOperator,
@@ -50,21 +50,21 @@ with DAG(
     ).expand(framework=frameworks())
     scores = PredictOperator.partial(task_id="predict", dataset=test_set.output).expand(model=models.output)
     compare = CompareOperator(
-        task_id="compare", challengers=scores.output, champion="fashion@champion", promote=False
+        task_id="compare",
+        challengers=scores.output,
+        champion="fashion@champion",
+        promote="{{ not params.require_approval }}",
     )
 
-    @task.branch
-    def approval_needed(params: dict) -> str:
-        return "approve" if params["require_approval"] else "promote"
+    @task.short_circuit
+    def to_be_approved(outcome: str) -> bool:
+        return outcome == "recommended"
 
     approve = ApprovalOperator(
         task_id="approve",
         subject="Promote a new champion of fashion?",
-        body="{{ ti.xcom_pull('compare', key='summary') }}",
+        body="{{ ti.xcom_pull(task_ids='compare', key='summary') }}",
         defaults="Reject",
     )
-    promote = PromoteOperator(
-        task_id="promote", decision=compare.output, trigger_rule="none_failed_min_one_success"
-    )
-    compare >> approval_needed() >> [approve, promote]
-    approve >> promote
+    promote = PromoteOperator(task_id="promote", decision=compare.output)
+    to_be_approved(XComArg(compare, key="outcome")) >> approve >> promote

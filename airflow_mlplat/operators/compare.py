@@ -1,0 +1,170 @@
+"""Compare challengers with the champion at the gate, and promote the winner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlplat.catalog import DecisionInput, DecisionRow, RunInfo
+from airflow_mlplat.contract import JobResult, JobSpec, Ref, digest
+from airflow_mlplat.errors import PlatformError, SpecError
+from airflow_mlplat.hooks.jobs import JobHook
+from airflow_mlplat.hooks.partition import resolve_partition
+from airflow_mlplat.operators.job import JobOperator
+from airflow_mlplat.operators.predict import predict_spec
+from airflow_mlplat.operators.task import as_ref, run_info, task_errors
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+MAX_COMPARISONS = 5
+"""So often may the champion move under one comparison before the task gives up and leaves it to its retries."""
+
+
+class CompareOperator(JobOperator):
+    """Exact paired McNemar test of each challenger against the champion on one frozen test set.
+
+    The winner becomes champion in the transaction that checks that the champion has not moved meanwhile; if it has,
+    the comparison is made again with the new one. A comparison that was decided before is not made again. Predicts
+    with the champion first, where it has not seen this test set yet. Returns the decision's reference; the XComs
+    `outcome` and `summary` hold the decision in words.
+
+    Args:
+        challengers: Outputs of `PredictOperator`, all on the same dataset version. (templated)
+        champion: The alias to win, `fashion@champion`. (templated)
+        alpha: Probability of a false promotion over all comparisons on this test set together, 0 to 1.
+        promote: False only recommends, and leaves the promotion to a `PromoteOperator`. (templated)
+    """
+
+    template_fields = (*JobOperator.template_fields, "challengers", "champion", "promote")
+
+    def __init__(
+        self, *, challengers: Any, champion: str, alpha: float = 0.05, promote: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.challengers = challengers
+        self.champion = champion
+        self.alpha = alpha
+        self.promote = promote
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the decision that was made before, or make it."""
+        with task_errors():
+            hook = JobHook()
+            comparison = Comparison.of(self, hook, resolve_partition(context, self.partition))
+            decided = hook.catalog.compared(comparison.key)
+            if decided is not None:
+                self.log.info("Reused the decision of an earlier run")
+                return self.tell(context, decided)
+        return super().execute(context)
+
+    def spec(self, hook: JobHook, partition: str) -> JobSpec:
+        """The `compare` stage, or first `predict` for a champion that has not seen the test set."""
+        comparison = Comparison.of(self, hook, partition)
+        against: list[Ref] = []
+        if comparison.champion is not None:
+            predictions = hook.catalog.predictions(comparison.champion.digest, comparison.holdout.digest)
+            if predictions is None:
+                return predict_spec(hook, self.launcher, comparison.champion, comparison.holdout)
+            against = [predictions]
+        looks = hook.catalog.looks(comparison.name, comparison.holdout.digest, comparison.key)
+        return hook.spec(
+            "compare",
+            comparison.name,
+            launcher=self.launcher,
+            params={"alpha": self.alpha, "looks": looks},
+            inputs={"challengers": comparison.challengers, "champion": against},
+        )
+
+    def finish(self, context: Context, hook: JobHook, spec: JobSpec, result: JobResult, partition: str) -> dict[str, Any]:
+        """Decide by what the gate found; go round again after a prediction, or when the champion moved."""
+        run = run_info(context, partition)
+        hook.record(spec, result, run)
+        if spec.stage == "predict":
+            return self.execute(context)
+        decided = self.decide(hook, result, run)
+        if decided.outcome != "champion-moved":
+            return self.tell(context, decided)
+        self.log.info("Comparing again: %s", decided.reason)
+        self._comparisons = getattr(self, "_comparisons", 0) + 1
+        if self._comparisons >= MAX_COMPARISONS:
+            raise PlatformError("the champion moved during every comparison", got=f"{MAX_COMPARISONS} comparisons")
+        return self.execute(context)
+
+    def decide(self, hook: JobHook, result: JobResult, run: RunInfo) -> DecisionRow:
+        """Record the gate's verdict and, when it says so and still holds, move the champion."""
+        comparison, ref = Comparison.of(self, hook, run.partition), result.outputs["decision"]
+        document = hook.store.manifest(ref)
+        outcome = document["outcome"]
+        return hook.catalog.decide(
+            DecisionInput(
+                key=result.job_key,
+                name=comparison.name,
+                alias=comparison.alias,
+                outcome="recommended" if outcome == "promoted" and not self.promote else outcome,
+                reason=document["reason"],
+                challenger=document["challenger"],
+                expected_champion=document["champion"],
+                partition=run.partition,
+                run=run,
+                holdout=comparison.holdout.digest,
+                challengers=len(comparison.challengers),
+                document=document,
+                ref=ref,
+                comparison=comparison.key,
+            )
+        )
+
+    def tell(self, context: Context, decided: DecisionRow) -> dict[str, Any]:
+        """Log the decision and hand it on."""
+        summary = f"{decided.name} of {decided.partition}: {decided.outcome}, {decided.reason}"
+        self.log.info("%s", summary)
+        context["ti"].xcom_push("outcome", decided.outcome)
+        context["ti"].xcom_push("summary", summary)
+        return Ref("decision", decided.name, decided.node.removeprefix("decision:")).to_json()
+
+
+class Comparison:
+    """What is compared with what; its key is the same whenever the same comparison is asked for.
+
+    Args:
+        name: Of the model.
+        alias: Of the place that is fought for.
+        challengers: References of predictions.
+        holdout: The dataset version that all of them predict.
+        partition: For which the challengers were trained.
+        champion: The model that holds the place now.
+    """
+
+    def __init__(
+        self, name: str, alias: str, challengers: Sequence[Ref], holdout: Ref, partition: str, champion: Ref | None
+    ) -> None:
+        self.name, self.alias, self.partition = name, alias, partition
+        self.challengers, self.holdout, self.champion = list(challengers), holdout, champion
+        self.key = digest({
+            "name": name, "alias": alias, "partition": partition, "holdout": holdout.digest,
+            "challengers": sorted(ref.digest for ref in challengers),
+        })  # fmt: skip
+
+    @classmethod
+    def of(cls, operator: CompareOperator, hook: JobHook, partition: str) -> Comparison:
+        """As the operator's arguments and the catalog have it now.
+
+        Raises:
+            SpecError: No challengers, challengers on different datasets, or a champion that is no `name@alias`.
+        """
+        given = operator.challengers
+        many = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+        challengers = [as_ref(value, hook, partition) for value in many]
+        holdouts = {hook.store.manifest(ref)["dataset"] for ref in challengers}
+        if len(holdouts) != 1:
+            raise SpecError(
+                "challengers were not measured on one test set", expected="predictions of one dataset version",
+                got=f"{len(challengers)} predictions of {len(holdouts)} datasets",
+            )
+        name, at, alias = operator.champion.partition("@")
+        if not (name and at and alias):
+            raise SpecError("champion is no alias", expected="a name like 'fashion@champion'", got=repr(operator.champion))
+        row = hook.catalog.alias(name, alias)
+        (holdout,) = (ref for ref in map(Ref.from_json, hook.store.manifest(challengers[0])["parents"]) if ref.kind == "dataset")
+        return cls(name, alias, challengers, holdout, partition, Ref("model", name, row.digest) if row else None)

@@ -1,0 +1,135 @@
+"""What every proof may use: a place for its rows, a real Airflow, small real sources.
+
+A proof is one test marked `@pytest.mark.proof("name")`; it gives at least one row by the `proof` fixture. A row that
+does not hold fails the proof, after all of its rows were taken.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+RESULTS = ROOT / "build" / "proofs.json"
+VERDICTS = {True: "holds", False: "FALLS SHORT"}
+
+
+@dataclass
+class Row:
+    """One line of the table: a figure beside its target."""
+
+    name: str
+    figure: float | str
+    unit: str
+    target: str
+    verdict: str
+    seconds: float
+    note: str = ""
+
+    def __str__(self) -> str:
+        figure = f"{self.figure:.4g}" if isinstance(self.figure, float) else self.figure
+        return f"{self.name} | {figure} {self.unit} | {self.target} | {self.verdict}" + (f" | {self.note}" if self.note else "")
+
+
+@dataclass
+class Proof:
+    """Takes the rows of one proof."""
+
+    name: str
+    started: float = field(default_factory=time.monotonic)
+    rows: list[Row] = field(default_factory=list)
+
+    def row(self, figure: float | str, unit: str, target: str, holds: bool, note: str = "") -> None:
+        """Take a row.
+
+        Args:
+            figure: What was seen.
+            unit: Of the figure: `s`, `of 20 runs`, `digests`.
+            target: What was promised: `<= 60 s`.
+            holds: Whether the figure keeps the promise.
+            note: What a reader should know.
+        """
+        row = Row(self.name, figure, unit, target, VERDICTS[bool(holds)], round(time.monotonic() - self.started, 1), note)
+        print(f"\n{row}", flush=True)
+        self.rows.append(row)
+
+
+ROWS: list[Row] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--proofs", default="", help="run only the proofs with these names")
+    parser.addoption("--quick", action="store_true", help="run only the proofs that take a few minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = set(config.getoption("--proofs").split())
+    marks = {item: item.get_closest_marker("proof") for item in items}
+    known = {mark.args[0] for mark in marks.values() if mark}
+    if wanted - known:
+        raise pytest.UsageError(f"no such proof: {', '.join(sorted(wanted - known))}; there are {', '.join(sorted(known))}")
+    items[:] = [
+        item
+        for item, mark in marks.items()
+        if mark
+        and (not wanted or mark.args[0] in wanted)
+        and not (config.getoption("--quick") and mark.kwargs.get("slow"))
+    ]
+
+
+@pytest.fixture
+def proof(request: pytest.FixtureRequest) -> Iterator[Proof]:
+    """The rows of the proof that asks for it."""
+    taken = Proof(request.node.get_closest_marker("proof").args[0])
+    try:
+        yield taken
+    finally:
+        ROWS.extend(taken.rows)
+    short = [str(row) for row in taken.rows if row.verdict != VERDICTS[True]]
+    assert taken.rows, "a proof without a figure proves nothing"
+    assert not short, "\n".join(short)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    """A proof that breaks before its first row is a row too."""
+    report = (yield).get_result()
+    mark = item.get_closest_marker("proof")
+    if mark and report.failed and call.when in ("setup", "call"):
+        ROWS.append(Row(mark.args[0], "broke", "", "", VERDICTS[False], round(call.duration, 1), str(call.excinfo.value)[:500]))
+
+
+def pytest_sessionfinish() -> None:
+    """Print the table, and merge its rows into `build/proofs.json`."""
+    if not ROWS:
+        return
+    RESULTS.parent.mkdir(exist_ok=True)
+    names = {row.name for row in ROWS}
+    kept = [row for row in json.loads(RESULTS.read_text()) if row["name"] not in names] if RESULTS.exists() else []
+    RESULTS.write_text(json.dumps(kept + [asdict(row) for row in ROWS], indent=1) + "\n")
+    print("\n\nproof | figure | target | verdict\n" + "\n".join(map(str, ROWS)))
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Callable]:
+    """A function that starts a real Airflow on a home of its own; all are stopped at the end."""
+    from stack import Stack
+
+    started: list[Stack] = []
+
+    def start(name: str, **options: object) -> Stack:
+        made = Stack(tmp_path / name, **options)
+        started.append(made)
+        made.start()
+        return made
+
+    yield start
+    for made in started:
+        made.stop()
