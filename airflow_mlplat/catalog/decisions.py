@@ -17,9 +17,11 @@ from airflow_mlplat.contract import Ref
 from airflow_mlplat.contract import digest as digest_of
 from airflow_mlplat.errors import NotFoundError, SpecError
 
-VERDICTS = ("promoted", "rejected", "undecided")
-"""What a gate can say."""
+VERDICTS = ("promoted", "recommended", "rejected", "undecided")
+"""What a gate can say; `recommended` is a promotion that waits for a person's word."""
 ROLLED_BACK = "rolled-back"
+MOVED = "champion-moved"
+"""A promotion that came too late: the champion is no longer the one that was compared with."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class DecisionRow:
     """A recorded decision; fields as in `DecisionInput`, with what the catalog made of it.
 
     Args:
-        outcome: One of `VERDICTS`, or `rolled-back`.
+        outcome: One of `VERDICTS`, `champion-moved` or `rolled-back`.
         champion: Digest of the model that the challenger was compared with.
         node: Its name in the lineage, `decision:…`.
         decided_at: When, UTC.
@@ -135,7 +137,7 @@ def _still_holds(decision: DecisionInput, champion: AliasRow | None) -> tuple[st
     current = champion.digest if champion else None
     if current != decision.expected_champion:
         return (
-            "undecided",
+            MOVED,
             f"champion moved from {_short(decision.expected_champion)} to {_short(current)}; compare again",
         )
     return "promoted", decision.reason
@@ -186,6 +188,13 @@ def rollback(
 def get(connection: sa.Connection, key: str) -> DecisionRow | None:
     """The decision of that key."""
     row = connection.execute(sa.select(DECISION).where(DECISION.c.key == key)).one_or_none()
+    return None if row is None else decision_row(row)
+
+
+def compared(connection: sa.Connection, comparison: str) -> DecisionRow | None:
+    """The newest decision of a comparison, if it was not overtaken by another promotion."""
+    query = sa.select(DECISION).where(DECISION.c.comparison == comparison, DECISION.c.outcome != MOVED)
+    row = connection.execute(query.order_by(DECISION.c.id.desc()).limit(1)).one_or_none()
     return None if row is None else decision_row(row)
 
 

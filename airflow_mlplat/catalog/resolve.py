@@ -86,9 +86,10 @@ def _absent(connection: sa.Connection, kind: str, name: str, partition: str | No
     later = artifacts.as_of(connection, kind, name, None) if partition is not None else None
     if later is not None:
         return NotFoundError(
-            f"no {kind} {name!r} of partition {partition} or earlier", got=f"ones of later partitions, up to {later.partition}",
+            f"no {kind} {name!r} of partition {partition} or earlier",
+            got=f"only later ones, up to {later.partition}",
             fix="run the earlier partitions first",
-        )  # fmt: skip
+        )
     others = connection.execute(sa.select(ARTIFACT.c.kind).where(ARTIFACT.c.name == name).distinct()).scalars().all()
     if others:
         return NotFoundError(

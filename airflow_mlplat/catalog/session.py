@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import NullPool
 
 from airflow_mlplat.contract import canonical_json
-from airflow_mlplat.errors import CatalogError, ConfigError
+from airflow_mlplat.errors import CatalogError, ConfigError, MlplatError
 
 BUSY_MILLISECONDS = 60_000
 """How long a SQLite connection waits for another process's write; a write takes milliseconds."""
@@ -109,6 +109,8 @@ class Session:
         except sa.exc.SQLAlchemyError as error:
             # Only the driver's own words: SQLAlchemy's message repeats whole documents.
             cause = getattr(error, "orig", None) or error
+            if isinstance(cause, MlplatError):  # a document that is not plain JSON
+                raise cause from error
             raise CatalogError(f"the catalog {self.url} failed", got=f"{type(cause).__name__}: {cause}") from error
 
 
