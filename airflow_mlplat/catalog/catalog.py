@@ -214,6 +214,20 @@ class Catalog:
         with self._session.reading() as connection:
             return decisions.get(connection, key)
 
+    def decision_of(self, ref: Ref) -> DecisionRow:
+        """The first decision that was made from a gate's verdict, by the verdict's reference.
+
+        Raises:
+            NotFoundError: None was.
+        """
+        with self._session.reading() as connection:
+            return decisions.of_node(connection, lineage.node("decision", ref.digest))
+
+    def compared(self, comparison: str) -> DecisionRow | None:
+        """The newest decision of a comparison that was not overtaken by another promotion."""
+        with self._session.reading() as connection:
+            return decisions.compared(connection, comparison)
+
     def looks(self, name: str, holdout_digest: str, comparison: str | None = None) -> int:
         """How many challengers were tested on a test dataset so far.
 

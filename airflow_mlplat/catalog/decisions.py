@@ -198,6 +198,18 @@ def compared(connection: sa.Connection, comparison: str) -> DecisionRow | None:
     return None if row is None else decision_row(row)
 
 
+def of_node(connection: sa.Connection, node: str) -> DecisionRow:
+    """The first decision with that name in the lineage.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    row = connection.execute(sa.select(DECISION).where(DECISION.c.node == node).order_by(DECISION.c.id).limit(1)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"no decision {node!r}", fix="look at `airflow mlplat decisions list`")
+    return decision_row(row)
+
+
 def newest(connection: sa.Connection, name: str | None, limit: int | None) -> list[DecisionRow]:
     """Decisions, the newest first."""
     query = sa.select(DECISION).order_by(DECISION.c.id.desc()).limit(limit)

@@ -67,7 +67,7 @@ class CompareOperator(JobOperator):
             if predictions is None:
                 return predict_spec(hook, self.launcher, comparison.champion, comparison.holdout)
             against = [predictions]
-        looks = hook.catalog.looks(comparison.name, comparison.holdout.digest, comparison.key)
+        looks = hook.catalog.looks(comparison.name, comparison.holdout.digest)
         return hook.spec(
             "compare",
             comparison.name,
