@@ -1,0 +1,149 @@
+"""Media behind a URL, by fsspec's drivers; never its caches: they served half-written files (fsspec #639, #1126)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+from urllib.parse import quote, unquote, urlsplit
+
+from airflow_mlplat.bridges.local import path_text
+from airflow_mlplat.bridges.reasons import MISSING, OUTSIDE, UNREADABLE, BadRecord
+from airflow_mlplat.errors import ConfigError, PlatformError
+
+ATTEMPTS = 3
+"""One lost answer among many thousand should not cost the whole partition."""
+PAUSE_SECONDS = 0.2
+"""Before the second attempt; four times as long before each further one."""
+
+# What drivers call the facts that change with a file: http, s3, gcs, azure, webhdfs, sftp, memory.
+_VALIDATORS = (
+    "ETag",
+    "etag",
+    "Content-MD5",
+    "content_md5",
+    "Digest",
+    "md5Hash",
+    "Last-Modified",
+    "LastModified",
+    "last_modified",
+    "updated",
+    "generation",
+    "VersionId",
+    "modificationTime",
+    "mtime",
+    "created",
+)
+_GONE, _REFUSED_BUT_ALIVE = (404, 410), (408, 429)
+
+Result = TypeVar("Result")
+
+
+class RemoteFiles:
+    """Files below a URL.
+
+    Args:
+        root: URL of a folder.
+        filesystem: From the scheme to an fsspec file system; default: a fresh one without listing cache.
+
+    Raises:
+        ConfigError: The scheme's driver is unknown or not installed.
+    """
+
+    workers = 16  # nearly all of the time is spent waiting for answers
+
+    def __init__(self, root: str, filesystem: Callable[[str], Any] | None = None) -> None:
+        self._root = root.rstrip("/")
+        protocol = urlsplit(root).scheme.lower()
+        self._quoted = protocol in ("http", "https")
+        try:
+            self._files = (filesystem or _plain_filesystem)(protocol)
+        except (ImportError, ValueError) as error:
+            raise ConfigError(
+                f"no driver for {protocol}:// media",
+                got=error,
+                fix="install the fsspec driver of this scheme",
+            ) from error
+
+    def locate(self, value: Any) -> str:
+        """The URL. A relative path is quoted as HTTP wants it; a whole URL is taken as it is."""
+        path = path_text(value)
+        whole = path.startswith(self._root + "/")
+        tail = path[len(self._root) + 1 :] if whole else path
+        if not whole and ("://" in path or path.startswith("/")):
+            raise BadRecord(OUTSIDE, repr(path))
+        # Servers resolve `..`, percent-encoded or not; `::` would chain another driver.
+        if ".." in unquote(tail).replace("\\", "/").split("/") or "::" in tail:
+            raise BadRecord(OUTSIDE, repr(path))
+        if not tail or "\0" in tail:
+            raise BadRecord(MISSING, repr(path))
+        return f"{self._root}/{quote(tail) if self._quoted and not whole else tail}"
+
+    def look(self, location: str) -> tuple[int, str]:
+        """Size, with entity tag or times; where the server tells neither, the SHA-256 of the content."""
+        info = _attempt(location, lambda: self._files.info(location))
+        if info.get("type") == "directory":
+            raise BadRecord(UNREADABLE, f"{location!r} is a folder")
+        facts = [f"{name}={info[name]}" for name in _VALIDATORS if info.get(name)]
+        if not facts or info.get("size") is None:
+            content = self.read(location)
+            return len(content), hashlib.sha256(content).hexdigest()
+        return int(info["size"]), f"{info['size']} {' '.join(facts)}"
+
+    def read(self, location: str) -> bytes:
+        """The whole file."""
+        return bytes(_attempt(location, lambda: self._files.cat_file(location)))
+
+
+def _plain_filesystem(protocol: str) -> Any:
+    import fsspec
+
+    return fsspec.filesystem(protocol, use_listings_cache=False, skip_instance_cache=True)
+
+
+def _attempt(location: str, call: Callable[[], Result]) -> Result:
+    pause = PAUSE_SECONDS
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return call()
+        except Exception as error:  # drivers raise their client's own classes
+            fault = _fault(location, error)
+            if isinstance(fault, BadRecord) or attempt == ATTEMPTS:
+                raise fault from error
+        time.sleep(pause)
+        pause *= 4
+    raise PlatformError(f"media {location!r} was never asked for")
+
+
+def _fault(location: str, error: BaseException) -> BadRecord | PlatformError:
+    """What a driver's error means. fsspec's http says FileNotFoundError even when no server answers: look at causes."""
+    chain = list(_causes(error))
+    for link in chain:
+        status = _status(link)
+        if status in _GONE:
+            return BadRecord(MISSING, repr(location))
+        if status is not None and 400 <= status < 500 and status not in _REFUSED_BUT_ALIVE:
+            return BadRecord(UNREADABLE, f"{location!r} answers {status}")
+    root = chain[-1]
+    if isinstance(root, (FileNotFoundError, NotADirectoryError)):
+        return BadRecord(MISSING, repr(location))
+    if isinstance(root, (PermissionError, IsADirectoryError, ValueError)):
+        return BadRecord(UNREADABLE, f"{location!r} {type(root).__name__}: {root}")
+    return PlatformError(f"media {location!r} cannot be fetched", got=f"{type(root).__name__}: {root}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+def _status(error: BaseException) -> int | None:
+    """HTTP status in an error of aiohttp, or of botocore."""
+    status = getattr(error, "status", None)
+    response = getattr(error, "response", None)
+    if status is None and isinstance(response, dict):
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status if isinstance(status, int) else None

@@ -1,0 +1,94 @@
+"""From a record to a row of the spool: key, label and media location judged, content digested. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_mlplat.bridges.base import Record
+from airflow_mlplat.bridges.reasons import MALFORMED, MISSING, BadRecord
+from airflow_mlplat.bridges.values import class_number, json_value, key_text, label_text, watermark_text
+
+
+@dataclass(frozen=True)
+class Row:
+    """A record, converted; a bad one has a reason.
+
+    Args:
+        key: UTF-8 bytes of the sample's key; empty when the record has none.
+        content: SHA-256 (32 bytes) of all that becomes the sample; equal for identical records.
+        version: SHA-256 (32 bytes) of the content and the watermark: changes when the source touches the row.
+        label: Class number, or None when missing.
+        media: Location, or bytes, or None when the record is bad.
+        metadata: Canonical JSON.
+        reason: One of `reasons`, or None.
+        detail: What was found.
+    """
+
+    key: bytes
+    content: bytes
+    version: bytes
+    label: int | None
+    media: str | bytes | None
+    metadata: str
+    reason: str | None = None
+    detail: str = ""
+
+
+def row_of(record: Record, numbers: dict[str, int] | None, locate: Callable[[Any], str | bytes]) -> Row:
+    """Convert a record.
+
+    Args:
+        record: As the source has it.
+        numbers: Text of each class → its place, or None.
+        locate: Turns the record's media value into a location or bytes; raises BadRecord.
+
+    Raises:
+        SourceError: A column has a type that no record could have rightly.
+    """
+    key, label, media, fault = b"", None, None, None
+    try:
+        if record.problem is not None:
+            raise BadRecord(MALFORMED, record.problem)
+        key = key_text(record.key).encode()
+        label = class_number(record.label, numbers)
+        if record.media is None or record.media == "":
+            raise BadRecord(MISSING, "the record names none")
+        media = locate(record.media)
+    except BadRecord as bad:
+        fault = bad
+    metadata = _canonical({name: json_value(value) for name, value in record.metadata.items()})
+    content = _content(record, metadata)
+    mark = watermark_text(record.watermark)
+    return Row(
+        key=key,
+        content=content,
+        version=content if mark is None else hashlib.sha256(content + mark.encode()).digest(),
+        label=label,
+        media=None if fault else media,
+        metadata=metadata,
+        reason=fault.reason if fault else None,
+        detail=fault.detail if fault else "",
+    )
+
+
+def _content(record: Record, metadata: str) -> bytes:
+    media = record.media
+    if isinstance(media, (bytes, bytearray, memoryview)):
+        media = hashlib.sha256(media).hexdigest()
+    parts = [
+        None if record.key is None else str(record.key),
+        None if record.label is None else label_text(record.label),
+        media,
+        record.problem,
+        metadata,
+    ]
+    # surrogatepass: a bad key is quarantined, not a crash here.
+    return hashlib.sha256(_canonical(parts).encode("utf-8", "surrogatepass")).digest()
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
