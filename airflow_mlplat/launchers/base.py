@@ -1,0 +1,143 @@
+"""What every launcher is: start a job by its key, find it again, look at it, end it.
+
+A handle is all that a task keeps of its job. It is plain JSON, so that a trigger in another process, or a task's
+retry on the same machine, can go on with the job that the first try started.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from airflow_mlplat.contract import JobResult, JobSpec
+from airflow_mlplat.errors import SpecError
+
+
+class JobState(str, Enum):
+    """Whether a job is still at work; how it ended is told by `Launcher.result`."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Handle:
+    """Where a job is.
+
+    Args:
+        launcher: Key of `LAUNCHERS`.
+        job_key: `JobSpec.key`.
+        directory: The job's directory, absolute.
+    """
+
+    launcher: str
+    job_key: str
+    directory: str
+
+    def __post_init__(self) -> None:
+        for name in ("launcher", "job_key", "directory"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise SpecError(f"job handle has a bad {name}", expected="text", got=repr(getattr(self, name)))
+
+    def to_json(self) -> dict[str, str]:
+        """As a plain dict with the keys `launcher`, `job_key`, `directory`."""
+        return {"launcher": self.launcher, "job_key": self.job_key, "directory": self.directory}
+
+    @classmethod
+    def from_json(cls, document: Any) -> Handle:
+        """The inverse of `to_json`.
+
+        Raises:
+            SpecError: Not a dict with exactly the keys `launcher`, `job_key`, `directory`.
+        """
+        if not isinstance(document, dict) or set(document) != {"launcher", "job_key", "directory"}:
+            raise SpecError("not a job handle", expected='{"launcher", "job_key", "directory"}', got=repr(document))
+        return cls(**document)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one job may use; None means no limit.
+
+    Args:
+        memory_bytes: Resident memory of all the job's processes together, in bytes.
+        timeout_seconds: Wall-clock time from start to end, in seconds.
+        threads: CPU threads of the numeric libraries.
+    """
+
+    memory_bytes: int | None = None
+    timeout_seconds: float | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        kinds = {"memory_bytes": (int,), "timeout_seconds": (int, float), "threads": (int,)}
+        for name, types in kinds.items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if not isinstance(value, types) or isinstance(value, bool) or not 0 < value < float("inf"):
+                raise SpecError(f"limit {name} is not valid", expected="a positive number, or None", got=repr(value))
+
+    def to_json(self) -> dict[str, Any]:
+        """As a plain dict with the fields' names as keys."""
+        return dataclasses.asdict(self)
+
+
+class Launcher(Protocol):
+    """Runs jobs. All but `submit` may be called from any process that sees the job's directory."""
+
+    name: str
+
+    def image(self, framework: str | None) -> str:
+        """Digest of what a job of this framework runs in; part of the job's key.
+
+        Raises:
+            ConfigError: There is nothing to run such a job in.
+        """
+
+    def submit(self, spec: JobSpec, limits: Limits = ..., labels: Mapping[str, str] | None = None) -> Handle:
+        """Start the spec's job, or find the living job of the same key.
+
+        Args:
+            spec: The work.
+            limits: What it may use; ignored when the job is living already.
+            labels: Who asked for it (dag, run, task), for people who look at the job.
+
+        Raises:
+            ConfigError: There is nothing to run such a job in.
+            LaunchError: It could not be started.
+        """
+
+    def spec(self, handle: Handle) -> JobSpec:
+        """The spec that the job was started with.
+
+        Raises:
+            JobDiedError: The job's directory is gone.
+        """
+
+    def state(self, handle: Handle) -> JobState:
+        """Whether the job is at work. Looking at a job keeps it alive: see `orphan_seconds`."""
+
+    def logs(self, handle: Handle, offset: int) -> tuple[str, int]:
+        """What the job wrote after `offset` (in bytes), as whole lines, and the offset to ask for next."""
+
+    def result(self, handle: Handle) -> JobResult:
+        """What the ended job left behind: its outputs, or its own error.
+
+        Raises:
+            JobDiedError: It ended without a result; says how, with the last lines of its log.
+            LaunchError: It has not ended.
+        """
+
+    def cancel(self, handle: Handle) -> None:
+        """End the job with all its processes, within 4 seconds; nothing happens when it has ended.
+
+        Raises:
+            LaunchError: It could not be ended.
+        """
+
+    def sweep(self) -> list[str]:
+        """End jobs that no task looks at any more, remove what jobs long ended left; returns their keys."""

@@ -1,0 +1,26 @@
+"""A digest of the source that jobs run: changed code makes new results, an upgrade of Airflow's half does not."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+
+JOB_HALF = ("contract.py", "errors.py", "store", "data", "stages", "runtime")
+"""Files and folders of the package that a job may import."""
+
+
+@functools.cache
+def code_version(package: Path = Path(__file__).parent.parent) -> str:
+    """SHA-256 over the relative paths and bytes of the job half's Python files; computed once per process.
+
+    Args:
+        package: The package's folder.
+    """
+    found = hashlib.sha256()
+    for name in JOB_HALF:
+        top = package / name
+        for path in sorted(top.rglob("*.py")) if top.is_dir() else [top]:
+            content = path.read_bytes()
+            found.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
+    return found.hexdigest()

@@ -1,0 +1,139 @@
+"""The files of one job's directory, and the two locks on it.
+
+spec.json result.json log.txt   the contract's
+launch.json                     command, environment and limits, for the supervisor
+process.json                    the job's first process, for `cancel`
+exit.json                       how the job ended
+lease                           its mtime is when a task last looked
+cancel                          there when the job shall end
+submit.lock                     held while a job is started
+alive.lock                      held by the supervisor as long as it lives
+
+A kernel drops a dead process's locks, zombies' too, and shows them in every container that mounts the directory;
+so whether a job lives is asked of `alive.lock`, which no reused pid can confuse. Standard library only: the
+supervisor imports this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from airflow_mlplat.contract import LOG_FILE, RESULT_FILE, SPEC_FILE
+
+
+class JobDirectory:
+    """One job's directory; making this object makes no folder.
+
+    Args:
+        path: The directory.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.spec, self.result, self.log = path / SPEC_FILE, path / RESULT_FILE, path / LOG_FILE
+        self.launch, self.process, self.exit = path / "launch.json", path / "process.json", path / "exit.json"
+        self.lease, self.cancel, self.supervisor_log = path / "lease", path / "cancel", path / "supervisor.txt"
+        self.scratch = path / "tmp"
+        self._submit_lock, self._alive_lock = path / "submit.lock", path / "alive.lock"
+
+    def alive(self) -> bool:
+        """Whether the job's supervisor lives."""
+        try:
+            file = os.open(self._alive_lock, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(file)
+        return False
+
+    def claim(self) -> int | None:
+        """Take `alive.lock`; the number of the open file that holds it, None when it is taken."""
+        file = os.open(self._alive_lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return None
+        return file
+
+    def claim_patiently(self, seconds: float) -> int | None:
+        """As `claim`, trying for a while: others' looks at the lock hold it for microseconds."""
+        deadline = time.monotonic() + seconds
+        while True:
+            file = self.claim()
+            if file is not None or time.monotonic() > deadline:
+                return file
+            time.sleep(0.01)
+
+    @contextlib.contextmanager
+    def submitting(self) -> Iterator[None]:
+        """Hold `submit.lock`, in a directory that is still there when it is held."""
+        while True:
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                file = os.open(self._submit_lock, os.O_RDWR | os.O_CREAT, 0o600)
+            except FileNotFoundError:  # swept away between the two lines
+                continue
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if _same_file(file, self._submit_lock):
+                    yield
+                    return
+            finally:
+                os.close(file)
+
+    def clear(self) -> None:
+        """Remove what an earlier run of the job left, but for its checkpoints."""
+        for path in (self.result, self.exit, self.log, self.supervisor_log, self.process, self.cancel):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def renew_lease(self) -> None:
+        """Note that someone looked at the job now; nothing happens when the directory is gone."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self.lease)
+
+    def tail(self, path: Path, lines: int) -> str:
+        """The last lines of a text file, at most 16 KiB; empty when there is none."""
+        try:
+            with path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 16384))
+                return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+        except FileNotFoundError:
+            return ""
+
+
+def _same_file(file: int, path: Path) -> bool:
+    try:
+        there, held = path.stat(), os.fstat(file)
+    except FileNotFoundError:
+        return False
+    return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a file so that a reader finds it whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(document, file, indent=1)
+    temporary.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's content; None when there is no such file, or it is no JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None

@@ -1,0 +1,66 @@
+"""How a job ended that left no result, in words for its user."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from airflow_mlplat.errors import JobDiedError
+from airflow_mlplat.launchers.directory import JobDirectory, read_json
+
+LOG_LINES = 20
+
+
+def died(directory: JobDirectory, job_key: str) -> JobDiedError:
+    """The error that says how this job ended, with the last lines of its log."""
+    job = f"job {job_key[:12]}"
+    if not directory.path.exists():
+        return JobDiedError(f"{job} has no directory any more", got=str(directory.path), fix="run the task again")
+    ending = read_json(directory.exit)
+    if ending is None:
+        what, fix = f"{job} and its supervisor died", "run the task again; it goes on from the last checkpoint"
+        log = directory.tail(directory.log, LOG_LINES) or directory.tail(directory.supervisor_log, LOG_LINES)
+    else:
+        describe, fix = _REASONS.get(ending["reason"], _REASONS["exited"])
+        what = f"{job} {describe(ending)} after {ending['seconds']:.1f} s"
+        log = directory.tail(directory.log, LOG_LINES)
+    fix = f"{fix}. Its last log lines ({directory.log}):\n{log or '(none)'}"
+    return JobDiedError(f"{what}, without a result", fix=fix)
+
+
+def _exited(ending: dict[str, Any]) -> str:
+    if ending["signal"] is not None:
+        return f"was killed by signal {ending['signal']} ({_signal_name(ending['signal'])})"
+    return f"exited with code {ending['exit_code']}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB"
+
+
+def _out_of_memory(ending: dict[str, Any]) -> str:
+    limit = _mebibytes(ending["limits"]["memory_bytes"])
+    return f"was ended over its memory limit of {limit} (it used {_mebibytes(ending['peak_memory_bytes'])})"
+
+
+_REASONS = {
+    "exited": (_exited, "See the log; signal 9 without a limit is mostly the machine out of memory"),
+    "memory limit": (_out_of_memory, "Raise limits memory_bytes, or lower batch_size"),
+    "time limit": (
+        lambda e: f"was ended at its time limit of {e['limits']['timeout_seconds']} s",
+        "Raise limits timeout_seconds; the next run goes on from the last checkpoint",
+    ),
+    "cancelled": (lambda e: "was cancelled", "Run the task again if that was not meant"),
+    "orphaned": (
+        lambda e: f"ended itself, as no task had looked at it for {e['orphan_seconds']} s",
+        "See that the triggerer runs, or raise MLPLAT_ORPHAN_SECONDS",
+    ),
+}
+"""Reason in exit.json → how to say it, and what to do."""

@@ -1,0 +1,90 @@
+"""The Python that a framework's jobs run in, and a digest of what is installed there, told without starting it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from airflow_mlplat.contract import digest
+from airflow_mlplat.errors import ConfigError
+
+OWN_PACKAGE = "airflow_mlplat-"
+
+
+def interpreter(environments: Path | None, framework: str | None) -> Path:
+    """The Python to run a framework's jobs with; this very one for jobs without a framework.
+
+    Args:
+        environments: Folder with one virtual environment per framework, named as it.
+        framework: `tensorflow`, `mxnet`, or None.
+
+    Raises:
+        ConfigError: It is not there.
+    """
+    if framework is None:
+        return Path(sys.executable)
+    if environments is None:
+        raise ConfigError(f"no folder of environments, for framework {framework!r}", fix="set MLPLAT_ENVIRONMENTS")
+    python = environments / framework / "bin/python"
+    if not os.access(python, os.X_OK):
+        fix = how_to_make(environments, framework)
+        raise ConfigError(f"no Python to run {framework!r} jobs with", expected=str(python), fix=fix)
+    return python
+
+
+def how_to_make(environments: Path, framework: str) -> str:
+    """The commands that make a framework's environment."""
+    target, requirements = environments / framework, Path(__file__).parent / "environments" / f"{framework}.txt"
+    if not requirements.exists():
+        known = ", ".join(sorted(path.stem for path in requirements.parent.glob("*.txt")))
+        return f"use a known framework ({known})"
+    return (
+        f"Make it: python -m venv {target} && {target}/bin/pip install -r {requirements}"
+        f" && {target}/bin/pip install --no-deps airflow-mlplat (or set MLPLAT_ENVIRONMENTS)"
+    )
+
+
+def image(environments: Path | None, framework: str | None) -> str:
+    """Digest of an environment: its Python's version, and the names and versions of its packages but this one.
+
+    This package's own code is in `code_version`.
+
+    Raises:
+        ConfigError: The environment is not there, or lacks this package.
+    """
+    python = interpreter(environments, framework)
+    if framework is None:
+        names = set(_distributions(Path(entry) for entry in sys.path if entry))
+        version = platform.python_version()
+    else:
+        home = python.parent.parent
+        names = set(_distributions(home.glob("lib*/python*/site-packages")))
+        version = _version(home)
+        if not any(name.startswith(OWN_PACKAGE) for name in names):
+            raise ConfigError(
+                f"the environment of {framework!r} lacks this package", got=str(home),
+                fix=f"{home}/bin/pip install --no-deps airflow-mlplat",
+            )
+    return digest({"python": version, "packages": sorted(n for n in names if not n.startswith(OWN_PACKAGE))})
+
+
+def _distributions(folders: Iterable[Path]) -> Iterator[str]:
+    for folder in folders:
+        if folder.is_dir():
+            with os.scandir(folder) as entries:
+                yield from (entry.name for entry in entries if entry.name.endswith(".dist-info"))
+
+
+def _version(home: Path) -> str:
+    """Of a virtual environment's Python: `version` (venv) or `version_info` (uv, virtualenv) in pyvenv.cfg."""
+    try:
+        lines = (home / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        lines = []
+    settings = {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
+    # A whole Python instead of a virtual environment still has lib/pythonX.Y.
+    folders = ",".join(sorted(path.name for path in home.glob("lib/python*")))
+    return settings.get("version_info") or settings.get("version") or folders

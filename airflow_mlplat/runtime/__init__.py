@@ -1,0 +1,1 @@
+"""The job's own process: `python -m airflow_mlplat.runtime DIRECTORY/spec.json`."""

@@ -1,0 +1,23 @@
+"""`python -m airflow_mlplat.runtime DIRECTORY/spec.json`: run one job; the exit code is a `contract.ExitCode`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from airflow_mlplat.contract import ExitCode
+from airflow_mlplat.runtime.process import prepare
+from airflow_mlplat.runtime.runner import run_file
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job of the one spec file that is named."""
+    if len(arguments) != 1:
+        print("usage: python -m airflow_mlplat.runtime DIRECTORY/spec.json", file=sys.stderr)
+        return ExitCode.USER_ERROR
+    prepare()
+    return run_file(Path(arguments[0]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
