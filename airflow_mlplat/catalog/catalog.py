@@ -180,7 +180,7 @@ class Catalog:
     def decide(self, decision: DecisionInput) -> DecisionRow:
         """Record a gate's outcome and move the alias when it promotes, in one transaction.
 
-        A promotion holds only while the champion is the one it was compared with (else `undecided`) and does not
+        A promotion holds only while the champion is the one it was compared with (else `champion-moved`) and does not
         belong to a later partition (else `rejected`). The same key again returns what is recorded.
 
         Raises:
@@ -234,8 +234,8 @@ class Catalog:
         Args:
             name: The model's name.
             holdout_digest: The test dataset.
-            comparison: As in `DecisionInput`: if that comparison is recorded, the looks before it, so that making it
-                again asks for the same test.
+            comparison: As in `DecisionInput`: if that one has an outcome, the looks before it, so that making it again
+                is the same test.
         """
         with self._session.reading() as connection:
             return decisions.looks(connection, name, holdout_digest, comparison)

@@ -24,6 +24,9 @@ MOVED = "champion-moved"
 """A promotion that came too late: the champion is no longer the one that was compared with."""
 
 
+_FOR_THE_CHALLENGER = ("promoted", "recommended")
+
+
 @dataclass(frozen=True)
 class DecisionInput:
     """What a gate found, before the catalog has checked that it still holds.
@@ -33,7 +36,7 @@ class DecisionInput:
         name: The model's name, whose alias may move.
         outcome: One of `VERDICTS`.
         reason: Why, in a sentence.
-        challenger: Digest of the (best) challenger's model; may be None unless promoted.
+        challenger: Digest of the (best) challenger's model; may be None when rejected or undecided.
         expected_champion: Digest of the model that was champion when the comparison began; None when there was none.
         partition: The partition that the challenger was trained for.
         run: The task instance.
@@ -63,7 +66,7 @@ class DecisionInput:
     def __post_init__(self) -> None:
         if self.outcome not in VERDICTS:
             raise SpecError("unknown outcome of a decision", expected=" | ".join(VERDICTS), got=repr(self.outcome))
-        if self.outcome == "promoted" and not self.challenger:
+        if self.outcome in _FOR_THE_CHALLENGER and not self.challenger:
             raise SpecError(
                 f"a promotion of {self.name!r} names no challenger", expected="the digest of a model", got=None
             )
@@ -112,7 +115,7 @@ def decide(connection: sa.Connection, decision: DecisionInput, now: datetime) ->
         return recorded
     champion = aliases.current(connection, decision.name, decision.alias)
     outcome, reason = decision.outcome, decision.reason
-    if outcome == "promoted":
+    if outcome in _FOR_THE_CHALLENGER:
         artifacts.get(connection, decision.challenger or "", kind="model")
         outcome, reason = _still_holds(decision, champion)
     if outcome == "promoted":
@@ -140,7 +143,7 @@ def _still_holds(decision: DecisionInput, champion: AliasRow | None) -> tuple[st
             MOVED,
             f"champion moved from {_short(decision.expected_champion)} to {_short(current)}; compare again",
         )
-    return "promoted", decision.reason
+    return decision.outcome, decision.reason
 
 
 def _promote(connection: sa.Connection, decision: DecisionInput, champion: AliasRow | None, now: datetime) -> None:
@@ -191,25 +194,6 @@ def get(connection: sa.Connection, key: str) -> DecisionRow | None:
     return None if row is None else decision_row(row)
 
 
-def compared(connection: sa.Connection, comparison: str) -> DecisionRow | None:
-    """The newest decision of a comparison, if it was not overtaken by another promotion."""
-    query = sa.select(DECISION).where(DECISION.c.comparison == comparison, DECISION.c.outcome != MOVED)
-    row = connection.execute(query.order_by(DECISION.c.id.desc()).limit(1)).one_or_none()
-    return None if row is None else decision_row(row)
-
-
-def of_node(connection: sa.Connection, node: str) -> DecisionRow:
-    """The first decision with that name in the lineage.
-
-    Raises:
-        NotFoundError: There is none.
-    """
-    row = connection.execute(sa.select(DECISION).where(DECISION.c.node == node).order_by(DECISION.c.id).limit(1)).one_or_none()
-    if row is None:
-        raise NotFoundError(f"no decision {node!r}", fix="look at `airflow mlplat decisions list`")
-    return decision_row(row)
-
-
 def newest(connection: sa.Connection, name: str | None, limit: int | None) -> list[DecisionRow]:
     """Decisions, the newest first."""
     query = sa.select(DECISION).order_by(DECISION.c.id.desc()).limit(limit)
@@ -218,20 +202,30 @@ def newest(connection: sa.Connection, name: str | None, limit: int | None) -> li
     return [decision_row(row) for row in connection.execute(query)]
 
 
+def of_node(connection: sa.Connection, node: str) -> DecisionRow | None:
+    """The newest decision made on one manifest: a recommendation, or what became of it."""
+    return _newest_where(connection, DECISION.c.node == node)
+
+
+def compared(connection: sa.Connection, comparison: str) -> DecisionRow | None:
+    """The outcome of a comparison; None while it has none that lasts: never made, or the champion moved under it."""
+    row = _newest_where(connection, DECISION.c.comparison == comparison)
+    return None if row is None or row.outcome == MOVED else row
+
+
 def looks(connection: sa.Connection, name: str, holdout: str, comparison: str | None) -> int:
-    """How many challengers were tested on a test dataset so far; for a comparison made before, how many before it."""
+    """How many challengers were tested on a test dataset so far; before the comparison, if that one has an outcome."""
     table = DECISION.c
-    query = sa.select(sa.func.coalesce(sa.func.sum(table.challengers), 0)).where(
-        table.name == name, table.holdout == holdout
-    )
-    if comparison is not None:
-        first = sa.select(sa.func.min(table.id)).where(
-            table.name == name, table.holdout == holdout, table.comparison == comparison
-        )
-        seen = connection.execute(first).scalar()
-        if seen is not None:
-            query = query.where(table.id < seen)
-    return int(connection.execute(query).scalar_one())
+    query = sa.select(sa.func.sum(table.challengers)).where(table.name == name, table.holdout == holdout)
+    if comparison is not None and compared(connection, comparison) is not None:
+        first = sa.select(sa.func.min(table.id)).where(table.comparison == comparison).scalar_subquery()
+        query = query.where(table.id < first)
+    return int(connection.execute(query).scalar() or 0)
+
+
+def _newest_where(connection: sa.Connection, condition: Any) -> DecisionRow | None:
+    row = connection.execute(sa.select(DECISION).where(condition).order_by(DECISION.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else decision_row(row)
 
 
 def decision_row(row: Any) -> DecisionRow:

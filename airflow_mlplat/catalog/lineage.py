@@ -159,7 +159,9 @@ def _identities(nodes: dict[str, dict[str, Any]], *kinds: str) -> list[str]:
 
 def _rows(connection: sa.Connection, table: sa.Table, column: Any, values: list[str]) -> Iterator[Any]:
     for part in _chunks(values):
-        yield from connection.execute(sa.select(table).where(column.in_(part)))
+        query = sa.select(table).where(column.in_(part))
+        # Of several decisions on one manifest, the newest is told last, and stays.
+        yield from connection.execute(query.order_by(table.c.id) if "id" in table.c else query)
 
 
 def _chunks(values: list[str]) -> Iterator[list[str]]:

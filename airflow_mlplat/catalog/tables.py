@@ -164,6 +164,7 @@ DECISION = sa.Table(
     _moment("decided_at"),
     sa.Index(None, "name"),
     sa.Index(None, "node"),
+    sa.Index(None, "comparison"),
 )
 """Outcomes of gates and of rollbacks."""
 

@@ -133,4 +133,5 @@ def _decisions() -> None:
         sa.UniqueConstraint("key", name="uq_mlplat_decision_key"),
     )
     op.create_index("ix_mlplat_decision_name", "mlplat_decision", ["name"], unique=False)
+    op.create_index("ix_mlplat_decision_comparison", "mlplat_decision", ["comparison"], unique=False)
     op.create_index("ix_mlplat_decision_node", "mlplat_decision", ["node"], unique=False)
