@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import typing
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -78,7 +79,7 @@ class Ref:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise SpecError("reference of unknown kind", expected=" | ".join(KINDS), got=repr(self.kind))
-        if not isinstance(self.digest, str) or len(self.digest) != 64:
+        if not isinstance(self.digest, str) or not re.fullmatch("[0-9a-f]{64}", self.digest):
             raise SpecError(f"reference to {self.kind} {self.name!r} has no digest", expected="64 hex digits", got=repr(self.digest))
 
     def __str__(self) -> str:

@@ -1,0 +1,29 @@
+"""Errors: one sentence of what, expected, got, and what to do; the tree in the docstring is the tree."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+
+from airflow_mlplat import errors
+from airflow_mlplat.errors import DataError, MlplatError, PlatformError, UserError
+
+
+def test_a_message_says_what_expected_got_and_what_to_do() -> None:
+    error = DataError("too many bad samples", expected="at most 1 %", got="3 %", fix="mend the source")
+    assert str(error) == "too many bad samples; expected at most 1 %; got 3 %. mend the source."
+    assert str(DataError("nothing there")) == "nothing there."
+
+
+def test_an_error_survives_pickling() -> None:
+    error = pickle.loads(pickle.dumps(DataError("what", expected=1, got=2, fix="do")))
+    assert (type(error), str(error), error.got) == (DataError, "what; expected 1; got 2. do.", 2)
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    classes = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, MlplatError)]
+    drawn = [line.split()[line.count("│") + 1] for line in (errors.__doc__ or "").splitlines() if "── " in line]
+    assert sorted(drawn) == sorted(c.__name__ for c in classes if c is not MlplatError)
+    for one in classes:
+        if one not in (MlplatError, UserError, PlatformError):
+            assert issubclass(one, UserError) != issubclass(one, PlatformError)
