@@ -1,0 +1,65 @@
+"""The fixed-width sidecars of a shard, as .npy files whose bytes do not depend on the version of numpy."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from airflow_mlplat.errors import CorruptionError, SpecError
+
+INDEX_DTYPE = np.dtype([("offset", "<u8"), ("size", "<u4"), ("crc32c", "<u4"), ("label", "<i8")])
+"""One row a sample: where its media begin in the shard, their bytes, their CRC-32C, the label's class or -1."""
+
+NO_LABEL = -1
+
+
+def keys_dtype(width: int) -> np.dtype:
+    """One row a sample: the key in UTF-8, padded with NUL to `width` bytes, and the SHA-256 of the media."""
+    return np.dtype([("key", f"S{width}"), ("sha256", "V32")])
+
+
+def keys_rows(rows: list[tuple[bytes, bytes]]) -> np.ndarray:
+    """The keys file's rows of (key, sha256) pairs, as wide as the longest key: (n,) of `keys_dtype`."""
+    array = np.empty(len(rows), keys_dtype(max((len(key) for key, _ in rows), default=1)))
+    array["key"] = [key for key, _ in rows]
+    array["sha256"] = np.frombuffer(b"".join(sha256 for _, sha256 in rows), "V32")
+    return array
+
+
+def npy_bytes(array: np.ndarray) -> bytes:
+    """An array as a version 1.0 .npy file, the same bytes from every numpy (NEP 1; numpy.load reads it).
+
+    Written by hand because `numpy.lib.format` pads its header differently since numpy 1.23.
+
+    Raises:
+        SpecError: An array of Python objects.
+    """
+    array = np.ascontiguousarray(array).reshape(array.shape)  # ascontiguousarray makes a scalar 1-dimensional
+    array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    if array.dtype.hasobject:
+        raise SpecError("an array of objects cannot be stored", got=array.dtype)
+    shape = "(" + "".join(f"{n}, " for n in array.shape).rstrip(" " if len(array.shape) == 1 else ", ") + ")"
+    text = f"{{'descr': {_descr(array.dtype)}, 'fortran_order': False, 'shape': {shape}, }}".encode("latin1")
+    text += b" " * (-(10 + len(text) + 1) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + array.tobytes()
+
+
+def _descr(dtype: np.dtype) -> str:
+    if dtype.names is None:
+        return repr(dtype.str)
+    return "[" + ", ".join(f"({name!r}, {dtype[name].str!r})" for name in dtype.names) + "]"
+
+
+def read_npy(content: bytes, path: str) -> np.ndarray:
+    """The array of a .npy file, read-only, without a copy where numpy allows it.
+
+    Raises:
+        CorruptionError: Not a .npy file.
+    """
+    try:
+        array = np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise CorruptionError(f"{path} is not an array", got=error) from error
+    array.flags.writeable = False
+    return array
