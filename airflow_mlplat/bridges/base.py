@@ -48,7 +48,7 @@ class Source(Protocol):
 
     @property
     def classes(self) -> tuple[str | int, ...] | None:
-        """Label values in class order, or None when labels are class numbers."""
+        """Label values in class order, or None when there are no labels."""
 
     def records(self, client: Any, partition: str) -> Iterator[Record]:
         """Stream a partition's records in any order, in constant memory."""

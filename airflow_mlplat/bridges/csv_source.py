@@ -26,7 +26,7 @@ class CsvSource:
         key: Column that names the sample, unique within the partition.
         media: `File(column, root)`.
         label: Column with the label.
-        classes: Label values in class order; without it, labels must be class numbers from 0.
+        classes: Label values in class order, text or whole numbers; needed with `label`.
         where: Column that must equal the partition; default: every line of the file belongs to it.
         metadata: Columns to keep with each sample.
         watermark: Column whose greatest text says how far the source had come.
@@ -52,7 +52,7 @@ class CsvSource:
         if isinstance(self.metadata, str):
             raise SpecError("CsvSource.metadata is one text", expected="a tuple of columns", got=repr(self.metadata))
         object.__setattr__(self, "metadata", tuple(self.metadata))
-        object.__setattr__(self, "classes", checked_classes(self.classes))
+        object.__setattr__(self, "classes", checked_classes(self.classes, self.label))
         for column in self._columns():
             check_name("CsvSource", column)
 

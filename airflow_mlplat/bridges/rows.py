@@ -38,12 +38,12 @@ class Row:
     detail: str = ""
 
 
-def row_of(record: Record, numbers: dict[str, int] | None, locate: Callable[[Any], str | bytes]) -> Row:
+def row_of(record: Record, numbers: dict[str, int], locate: Callable[[Any], str | bytes]) -> Row:
     """Convert a record.
 
     Args:
         record: As the source has it.
-        numbers: Text of each class → its place, or None.
+        numbers: Text of each class → its place.
         locate: Turns the record's media value into a location or bytes; raises BadRecord.
 
     Raises:

@@ -36,8 +36,8 @@ class SqlSource:
         key: Column that names the sample: text, whole number, UUID or date, unique within the partition.
         media: `File(column, root)`, or `Column(column)` with the bytes.
         label: Column with the label; NULL is a missing label.
-        classes: Label values, text or whole numbers, in class order; 3 and "3" are the same value. Without it,
-            labels must be class numbers from 0, and the span's classes have no names.
+        classes: Label values in class order, text or whole numbers: `("shirt", "coat")`, or `range(10)` where labels
+            are numbers already. 3 and "3" are the same value. Needed with `label`.
         metadata: Columns to keep with each sample.
         watermark: Column that says how far the source had come, such as `updated_at`.
         chunk_rows: Rows in memory at a time; default: 1000, or 16 when they hold the media.
@@ -65,7 +65,7 @@ class SqlSource:
         elif self.chunk_rows < 1:
             raise SpecError("SqlSource.chunk_rows is too small", expected="at least 1", got=self.chunk_rows)
         object.__setattr__(self, "metadata", tuple(self.metadata))
-        object.__setattr__(self, "classes", checked_classes(self.classes))
+        object.__setattr__(self, "classes", checked_classes(self.classes, self.label))
         for column in self._columns():
             check_name("SqlSource", column)
         if not parameters(self.query):

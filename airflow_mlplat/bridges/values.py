@@ -8,13 +8,11 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from airflow_mlplat.bridges.reasons import BAD_KEY, LABEL_NO_NUMBER, LABEL_OUTSIDE, NO_KEY, BadRecord
+from airflow_mlplat.bridges.reasons import BAD_KEY, LABEL_OUTSIDE, NO_KEY, BadRecord
 from airflow_mlplat.errors import SourceError
 
 MAX_KEY_BYTES = 200
 """In UTF-8. Keys are file names in the shards and fixed-width rows in their index: longer ones cost every sample."""
-
-_MAX_LABEL = 2**31 - 1  # a class number is stored as int64; more than this is an id by mistake
 
 
 def key_text(value: Any) -> str:
@@ -47,29 +45,25 @@ def key_text(value: Any) -> str:
     return text
 
 
-def class_number(value: Any, numbers: dict[str, int] | None) -> int | None:
+def class_number(value: Any, numbers: dict[str, int]) -> int | None:
     """A label's place in the class list.
 
     Args:
         value: What the source says; None means that the label is missing.
-        numbers: Text of each class → its place; None when the source's labels are places already.
+        numbers: Text of each class → its place.
 
     Returns:
         0 .. classes-1, or None for a missing label.
 
     Raises:
-        BadRecord: Not in the list; or, without a list, not a whole number from 0.
+        BadRecord: Not in the list.
     """
     if value is None:
         return None
     text = label_text(value)
-    if numbers is not None:
-        if text not in numbers:
-            raise BadRecord(LABEL_OUTSIDE, repr(text))
-        return numbers[text]
-    if not text.isascii() or not text.isdigit() or int(text) > _MAX_LABEL:
-        raise BadRecord(LABEL_NO_NUMBER, repr(text))
-    return int(text)
+    if text not in numbers:
+        raise BadRecord(LABEL_OUTSIDE, repr(text))
+    return numbers[text]
 
 
 def label_text(value: Any) -> str:
