@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.contract import Ref, digest
-from airflow_mlplat.errors import MlplatError, NotFoundError
+from airflow_mlplat.errors import MlplatError, NotFoundError, SpecError
 from airflow_mlplat.store import layout
 from airflow_mlplat.store.checksum import crc32c
 from airflow_mlplat.store.index import INDEX_DTYPE, read_npy
 from airflow_mlplat.store.samples import Samples
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from airflow_mlplat.store.store import Store
 
 _CHUNK_BYTES = 4 << 20
@@ -81,6 +83,7 @@ class _Check:
 
     def manifest(self, path: str) -> None:
         self.checked["manifests"] += 1
+        before = len(self.problems)
         content = self.backend.read(path)
         try:
             document = json.loads(content)
@@ -99,19 +102,23 @@ class _Check:
                 self.shard(shard, path)
         for parent in document["parents"]:
             self.named(Ref.from_json(parent), path, "parent")
-        return self.counts(path, document)
+        if len(self.problems) == before:  # else what is wrong is said already
+            self.counts(path, document)
 
     def counts(self, path: str, document: dict[str, Any]) -> None:
-        """Whether a span or a dataset adds up; only if nothing simpler is wrong with the store."""
-        if document["kind"] in ("span", "dataset") and not self.problems:
+        """Whether a span or a dataset adds up."""
+        if document["kind"] in ("span", "dataset"):
             try:
                 Samples(self.store, Ref(document["kind"], document["name"], path[-69:-5])).keys()
             except (MlplatError, KeyError, TypeError, IndexError) as error:
                 self.problem(path, f"cannot be read: {error}")
 
     def named(self, ref: Ref, path: str, role: str) -> None:
-        if not self.store.exists(ref):
-            self.problem(path, f"{role} {layout.manifest_path(ref.kind, ref.digest)} is missing")
+        try:
+            if not self.store.exists(ref):
+                self.problem(path, f"{role} {layout.manifest_path(ref.kind, ref.digest)} is missing")
+        except SpecError as error:
+            self.problem(path, f"{role}: {error}")
 
     def content(self, path: str, sha256: str, namer: str) -> bool:
         """Whether a named file is there with the right bytes."""
@@ -136,14 +143,20 @@ class _Check:
         keys_right = self.content(keys_path, shard["keys_sha256"], namer)
         if not self.content(index_path, shard["index_sha256"], namer) or not self.backend.exists(path):
             return
-        index = read_npy(self.backend.read(index_path), index_path)
-        keys = read_npy(self.backend.read(keys_path), keys_path)["key"] if keys_right else [b"?"] * len(index)
-        if index.dtype != INDEX_DTYPE or len(index) != len(keys) or len(index) != shard["samples"]:
+        try:
+            index = read_npy(self.backend.read(index_path), index_path)
+            keys = read_npy(self.backend.read(keys_path), keys_path)["key"] if keys_right else [b"?"] * len(index)
+        except (MlplatError, IndexError, TypeError) as error:
+            return self.problem(index_path, f"cannot be read: {error}")
+        if index.dtype != INDEX_DTYPE or not len(index) == len(keys) == shard["samples"]:
             return self.problem(index_path, f"has {len(index)} rows for {len(keys)} keys, named by {namer}")
+        self.samples(path, index, keys)
+
+    def samples(self, path: str, index: np.ndarray, keys: Any) -> None:
         for row, key in zip(index, keys):
             self.checked["samples"] += 1
             if crc32c(self.backend.read_range(path, int(row["offset"]), int(row["size"]))) != row["crc32c"]:
-                self.problem(path, f"sample {key.decode()!r} is damaged: wrong CRC-32C")
+                self.problem(path, f"sample {key.decode(errors='replace')!r} is damaged: wrong CRC-32C")
 
     def result(self, path: str) -> None:
         self.checked["results"] += 1

@@ -33,16 +33,24 @@ def npy_bytes(array: np.ndarray) -> bytes:
     Written by hand because `numpy.lib.format` pads its header differently since numpy 1.23.
 
     Raises:
-        SpecError: An array of Python objects.
+        SpecError: An array of Python objects, or of nested records.
     """
-    array = np.ascontiguousarray(array).reshape(array.shape)  # ascontiguousarray makes a scalar 1-dimensional
-    array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    if array.dtype.hasobject:
-        raise SpecError("an array of objects cannot be stored", got=array.dtype)
-    shape = "(" + "".join(f"{n}, " for n in array.shape).rstrip(" " if len(array.shape) == 1 else ", ") + ")"
-    text = f"{{'descr': {_descr(array.dtype)}, 'fortran_order': False, 'shape': {shape}, }}".encode("latin1")
+    dtype = _packed(array.dtype)
+    array = np.asarray(array).astype(dtype, order="C", copy=False)
+    shape = ", ".join(map(str, array.shape)) + ("," if array.ndim == 1 else "")
+    text = f"{{'descr': {_descr(dtype)}, 'fortran_order': False, 'shape': ({shape}), }}".encode("latin1")
     text += b" " * (-(10 + len(text) + 1) % 64) + b"\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + array.tobytes()
+
+
+def _packed(dtype: np.dtype) -> np.dtype:
+    """The same, little-endian and without gaps between its fields."""
+    fields = [dtype] if dtype.names is None else [dtype[name] for name in dtype.names]
+    if any(field.hasobject or field.names or field.shape for field in fields if field is not dtype) or dtype.hasobject:
+        raise SpecError("array of a type that is not stored", expected="plain items or flat records", got=dtype)
+    if dtype.names is None:
+        return dtype.newbyteorder("<")
+    return np.dtype([(name, dtype[name].newbyteorder("<")) for name in dtype.names])
 
 
 def _descr(dtype: np.dtype) -> str:

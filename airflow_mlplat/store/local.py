@@ -64,11 +64,8 @@ class LocalBackend:
     def list(self, prefix: str) -> Iterator[Entry]:
         """Every file below the folder `prefix`, sorted by path."""
         with _storage(self, prefix):
-            for path in sorted((self.root / prefix).rglob("*")):
-                with suppress(FileNotFoundError):  # removed since: another's scratch file
-                    stat = path.stat()
-                    if path.is_file():
-                        yield Entry(path.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime)
+            for path, stat in _walk(self.root / prefix):
+                yield Entry(path.relative_to(self.root).as_posix(), stat.st_size, stat.st_mtime)
 
     def scratch(self) -> Path:
         """The name of a new local file to write."""
@@ -104,6 +101,12 @@ class LocalBackend:
                 if not self.touch(path):
                     continue  # collected as garbage between the two calls
                 return False
+            except OSError as error:
+                raise StoreError(
+                    f"{path} cannot be linked into the store {self.url}",
+                    got=error.strerror,
+                    fix="keep the store in one file system, with hard links",
+                ) from error
             _sync((self.root / path).parent)
             return True
 
@@ -132,6 +135,20 @@ class LocalBackend:
     def local_path(self, path: str) -> Path | None:
         """The file itself."""
         return self.root / path
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Every file below a folder, sorted. A folder that cannot be read raises: its files must not seem absent."""
+    try:
+        children = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return
+    for child in children:
+        if child.is_dir():
+            yield from _walk(child)
+            continue
+        with suppress(FileNotFoundError):  # removed since: another's scratch file
+            yield child, child.stat()
 
 
 @contextmanager

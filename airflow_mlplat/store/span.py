@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
+import operator
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
-
-import numpy as np
+from dataclasses import dataclass
+from typing import Any
 
 from airflow_mlplat.contract import Ref, canonical_json
-from airflow_mlplat.errors import SpecError, StoreError
+from airflow_mlplat.errors import SpecError
 from airflow_mlplat.store import layout, tar
-from airflow_mlplat.store.checksum import crc32c
-from airflow_mlplat.store.index import INDEX_DTYPE, NO_LABEL, keys_rows, npy_bytes
+from airflow_mlplat.store.index import NO_LABEL
+from airflow_mlplat.store.shard import ScratchFile, ShardWriter
 from airflow_mlplat.store.store import Store
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SHARD_BYTES = 128 << 20
 """Large enough for one request to pay off, small enough to cache and to spread over readers."""
@@ -61,15 +56,18 @@ class SpanWriter:
     ) -> None:
         if shard_bytes < 1:
             raise SpecError("shard_bytes must be positive", got=shard_bytes)
+        if not all(isinstance(text, str) and text for text in (dataset, partition, *classes)):
+            raise SpecError(
+                "a span needs names", expected="dataset, partition, classes", got=(dataset, partition, classes)
+            )
         if len(set(classes)) != len(classes):
-            raise SpecError("classes must differ", got=classes)
+            raise SpecError(f"classes of {dataset!r} repeat", expected="different names", got=classes)
         self._store, self._shard_bytes = store, shard_bytes
         self._dataset, self._partition, self._classes = dataset, partition, list(classes)
-        self._shard: _ShardFile | None = None
+        self._shard: ShardWriter | None = None
         self._shards: list[dict[str, Any]] = []
-        self._last: bytes = b""
-        self._quarantine: BinaryIO | None = None
-        self._quarantine_path: Path | None = None
+        self._last = b""
+        self._quarantine: ScratchFile | None = None
         self._reasons: Counter[str] = Counter()
         self._closed = False
 
@@ -97,10 +95,10 @@ class SpanWriter:
             )
         label = _checked_label(sample, self._classes)
         members = _members(sample)
-        if self._shard is not None and self._shard.bytes + len(members) > self._shard_bytes:
+        if self._shard is not None and self._shard.size + len(members) > self._shard_bytes:
             self._finish_shard()
         if self._shard is None:
-            self._shard = _ShardFile(self._store.backend.scratch())
+            self._shard = ShardWriter(self._store)
         self._shard.add(key, sample.media, label, members)
         self._last = key
 
@@ -115,8 +113,7 @@ class SpanWriter:
         self._check_open()
         row = {"key": _sayable(key), "reason": _sayable(reason), "detail": _sayable(detail)}
         if self._quarantine is None:
-            self._quarantine_path = self._store.backend.scratch()
-            self._quarantine = _open(self._quarantine_path)
+            self._quarantine = ScratchFile(self._store)
         self._quarantine.write(canonical_json(row) + b"\n")
         self._reasons[row["reason"]] += 1
 
@@ -130,9 +127,8 @@ class SpanWriter:
         if self._shard is not None:
             self._finish_shard()
         files = {}
-        if self._quarantine is not None and self._quarantine_path is not None:
-            self._quarantine.close()
-            files[QUARANTINE_FILE] = self._store.put_blob(self._quarantine_path)
+        if self._quarantine is not None:
+            files[QUARANTINE_FILE] = self._store.put_blob(self._quarantine.finish())
         ref = self._store.put_manifest(
             {
                 "format": layout.FORMAT,
@@ -153,7 +149,7 @@ class SpanWriter:
     def _finish_shard(self) -> None:
         if self._shard is not None:
             shard, self._shard = self._shard, None
-            self._shards.append(shard.put(self._store))
+            self._shards.append(shard.put())
 
     def _check_open(self) -> None:
         if self._closed:
@@ -161,70 +157,9 @@ class SpanWriter:
 
     def _close(self) -> None:
         self._closed = True
-        if self._shard is not None:
-            self._shard.discard()
-        if self._quarantine is not None and self._quarantine_path is not None:
-            self._quarantine.close()
-            self._quarantine_path.unlink(missing_ok=True)
-
-
-@dataclass
-class _ShardFile:
-    """The shard being written, and the rows of its sidecars."""
-
-    path: Path
-    bytes: int = 0
-    rows: list[tuple[int, int, int, int]] = field(default_factory=list)
-    keys: list[tuple[bytes, bytes]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.file = _open(self.path)
-        self.sha256 = hashlib.sha256()
-
-    def add(self, key: bytes, media: bytes, label: int, members: bytes) -> None:
-        self.rows.append((self.bytes + tar.BLOCK, len(media), crc32c(media), label))
-        self.keys.append((key, hashlib.sha256(media).digest()))
-        self._write(members)
-
-    def _write(self, content: bytes) -> None:
-        try:
-            self.file.write(content)
-        except OSError as error:
-            raise StoreError(f"shard {self.path} cannot be written", got=error.strerror) from error
-        self.sha256.update(content)
-        self.bytes += len(content)
-
-    def put(self, store: Store) -> dict[str, Any]:
-        """Into the store, sidecars too; its entry in the manifest."""
-        try:
-            self._write(tar.END)
-            self.file.close()
-            index = npy_bytes(np.array(self.rows, INDEX_DTYPE))
-            keys = npy_bytes(keys_rows(self.keys))
-            entry = {
-                "sha256": self.sha256.hexdigest(),
-                "bytes": self.bytes,
-                "samples": len(self.rows),
-                "index_sha256": hashlib.sha256(index).hexdigest(),
-                "keys_sha256": hashlib.sha256(keys).hexdigest(),
-            }
-            store.backend.put_if_absent(layout.shard_path(entry["sha256"]), self.path)
-            store.backend.put_if_absent(layout.index_path(entry["index_sha256"]), index)
-            store.backend.put_if_absent(layout.keys_path(entry["keys_sha256"]), keys)
-            return entry
-        finally:
-            self.discard()
-
-    def discard(self) -> None:
-        self.file.close()
-        self.path.unlink(missing_ok=True)
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("wb")
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written", got=error.strerror) from error
+        for part in (self._shard, self._quarantine):
+            if part is not None:
+                part.discard()
 
 
 def _members(sample: Sample) -> bytes:
@@ -239,13 +174,14 @@ def _checked_label(sample: Sample, classes: list[str]) -> int:
         raise SpecError(f"media of sample {sample.key!r} cannot be stored", expected="bytes, fewer than 4 GiB")
     if sample.label is None:
         return NO_LABEL
-    if isinstance(sample.label, bool) or not 0 <= sample.label < len(classes):
-        raise SpecError(
-            f"label of sample {sample.key!r} names no class",
-            expected=f"0 … {len(classes) - 1} or None",
-            got=sample.label,
-        )
-    return int(sample.label)
+    try:
+        label = -1 if isinstance(sample.label, bool) else operator.index(sample.label)
+    except TypeError:
+        label = -1
+    if not 0 <= label < len(classes):
+        expected = f"0 … {len(classes) - 1} or None"
+        raise SpecError(f"label of sample {sample.key!r} names no class", expected=expected, got=repr(sample.label))
+    return label
 
 
 def _sayable(text: str) -> str:

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlplat.contract import JobResult, Ref, canonical_json, digest
+from airflow_mlplat.contract import KINDS, JobResult, Ref, canonical_json, digest
 from airflow_mlplat.errors import CorruptionError, NotFoundError, SpecError, StoreError
 from airflow_mlplat.store import layout
 from airflow_mlplat.store.backend import Backend, open_backend
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CHUNK_BYTES = 1 << 20
+"""Of files that are copied without holding them in memory."""
 
 
 def open_store(url: str | Path) -> Store:
@@ -78,9 +79,14 @@ class Store:
             CorruptionError: The bytes are not what their name says.
         """
         part = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
+        source, found, offset = layout.blob_path(sha256), hashlib.sha256(), 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(self.blob(sha256))
+            with part.open("wb") as file:
+                while chunk := self.backend.read_range(source, offset, _CHUNK_BYTES):
+                    found.update(chunk)
+                    offset += file.write(chunk)
+            self._compare(source, sha256, found.hexdigest(), offset)
             part.replace(path)
         except OSError as error:
             raise StoreError(f"blob {sha256[:12]} cannot be written to {path}", got=error.strerror) from error
@@ -95,14 +101,17 @@ class Store:
             CorruptionError: The bytes have another digest.
         """
         content = self.backend.read(path)
-        if digest(content) != sha256:
+        self._compare(path, sha256, digest(content), len(content))
+        return content
+
+    def _compare(self, path: str, sha256: str, found: str, size: int) -> None:
+        if found != sha256:
             raise CorruptionError(
                 f"{path} of the store {self.url} is damaged",
                 expected=f"SHA-256 {sha256[:12]}…",
-                got=f"{digest(content)[:12]}… ({len(content)} bytes)",
-                fix="delete the file and run again the job that made it",
+                got=f"{found[:12]}… ({size} bytes)",
+                fix="restore it from a copy, or delete it and put the same content again",
             )
-        return content
 
     def put_manifest(self, document: dict[str, Any]) -> Ref:
         """Commit: from now on the thing exists. Last of the writes that make it; doing it again does nothing.
@@ -159,6 +168,8 @@ class Store:
 
     def manifests(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """(digest, manifest) of every committed thing of a kind, verified, by digest."""
+        if kind not in KINDS:
+            raise SpecError("no such kind of manifest", expected=" | ".join(KINDS), got=repr(kind))
         for entry in self.backend.list(f"{layout.MANIFESTS}/{kind}"):
             name = re.fullmatch(r"([0-9a-f]{64})\.json", entry.path.rsplit("/", 1)[-1])
             if name:

@@ -123,8 +123,12 @@ def parse_header(block: bytes) -> tuple[str, int] | None:
     """
     if block == bytes(len(block)):
         return None
-    if len(block) != BLOCK or sum(block) - sum(block[148:156]) + 8 * 32 != int(block[148:154], 8):
-        raise CorruptionError("damaged tar header", expected="its checksum", got=repr(block[:100].rstrip(b"\0")))
+    try:
+        right = len(block) == BLOCK and sum(block) - sum(block[148:156]) + 8 * 32 == int(block[148:154], 8)
+    except ValueError:
+        right = False
+    if not right:
+        raise CorruptionError("damaged tar header", expected="512 bytes with their checksum", got=repr(block[:60]))
     prefix, base = (block[i:j].split(b"\0", 1)[0].decode() for i, j in ((345, 500), (0, 100)))
     return (f"{prefix}/{base}" if prefix else base), int(block[124:135], 8)
 

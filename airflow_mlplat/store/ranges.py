@@ -1,0 +1,62 @@
+"""Ranges of shards, memory-mapped where the store is local."""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlplat.errors import CorruptionError, NotFoundError, StoreError
+from airflow_mlplat.store import layout
+
+if TYPE_CHECKING:
+    from airflow_mlplat.store.backend import Backend
+
+OPEN_SHARDS = 128
+"""Shards kept mapped: each holds a file descriptor, of which a process often has 1024."""
+
+
+class ShardRanges:
+    """Reads ranges of shards: from memory maps of the latest used, or else from the backend. Thread-safe.
+
+    Args:
+        backend: Where the shards lie.
+        open_shards: How many stay mapped.
+    """
+
+    def __init__(self, backend: Backend, open_shards: int = OPEN_SHARDS) -> None:
+        self._backend, self._open_shards = backend, open_shards
+        self._lock = threading.Lock()
+        self._maps: OrderedDict[str, Any] = OrderedDict()
+
+    def read(self, shard: str, offset: int, size: int) -> bytes:
+        """`size` bytes from `offset` of a shard, fewer at its end.
+
+        Raises:
+            CorruptionError: There is no such shard, though a manifest names it.
+        """
+        path = layout.shard_path(shard)
+        try:
+            mapped = self._map(path)
+            return self._backend.read_range(path, offset, size) if mapped is None else mapped[offset : offset + size]
+        except NotFoundError as error:
+            raise CorruptionError(f"{path} is missing from the store {self._backend.url}") from error
+
+    def _map(self, path: str) -> Any:
+        with self._lock:
+            if path in self._maps:
+                self._maps.move_to_end(path)
+                return self._maps[path]
+            local = self._backend.local_path(path)
+            if local is None or not self._backend.size(path):  # an empty file cannot be mapped
+                return None
+            try:
+                with local.open("rb") as file:
+                    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            except OSError as error:
+                raise StoreError(f"{local} cannot be mapped", got=error.strerror) from error
+            self._maps[path] = mapped
+            if len(self._maps) > self._open_shards:
+                self._maps.popitem(last=False)  # unmapped when its last reader lets go
+            return mapped
