@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow_mlplat.catalog.artifacts import ArtifactRow
     from airflow_mlplat.catalog.catalog import Catalog, open_catalog
     from airflow_mlplat.catalog.decisions import DecisionInput, DecisionRow
+    from airflow_mlplat.catalog.evaluations import EvaluationRow
     from airflow_mlplat.catalog.jobs import JobRow, RunInfo
     from airflow_mlplat.catalog.spans import SpanRow
 
@@ -21,6 +22,7 @@ __all__ = [
     "Catalog",
     "DecisionInput",
     "DecisionRow",
+    "EvaluationRow",
     "JobRow",
     "RunInfo",
     "SpanRow",
@@ -33,6 +35,7 @@ _WHERE = {
     "Catalog": "catalog",
     "DecisionInput": "decisions",
     "DecisionRow": "decisions",
+    "EvaluationRow": "evaluations",
     "JobRow": "jobs",
     "RunInfo": "jobs",
     "SpanRow": "spans",

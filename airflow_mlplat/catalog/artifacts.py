@@ -91,6 +91,12 @@ def newest(connection: sa.Connection, kind: str, name: str | None, limit: int | 
     return [_artifact_row(row) for row in connection.execute(query)]
 
 
+def names(connection: sa.Connection, kind: str) -> list[str]:
+    """The names that artifacts of a kind have, in order."""
+    query = sa.select(ARTIFACT.c.name).where(ARTIFACT.c.kind == kind).distinct()
+    return sorted(connection.execute(query).scalars())
+
+
 def get(connection: sa.Connection, prefix: str, kind: str | None = None, name: str | None = None) -> ArtifactRow:
     """The one artifact whose digest begins so.
 

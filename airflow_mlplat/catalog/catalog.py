@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow_mlplat.catalog import aliases, artifacts, decisions, jobs, lineage, spans
+from airflow_mlplat.catalog import aliases, artifacts, decisions, evaluations, jobs, lineage, spans
 from airflow_mlplat.catalog import resolve as names
 from airflow_mlplat.catalog.aliases import AliasRow
 from airflow_mlplat.catalog.artifacts import ArtifactRow
 from airflow_mlplat.catalog.decisions import DecisionInput, DecisionRow
+from airflow_mlplat.catalog.evaluations import EvaluationRow
 from airflow_mlplat.catalog.jobs import JobRow, RunInfo
 from airflow_mlplat.catalog.session import Session
 from airflow_mlplat.catalog.spans import SpanInput, SpanRow
@@ -97,6 +98,16 @@ class Catalog:
         """The newest predictions of a model version on a dataset version."""
         with self._session.reading() as connection:
             return artifacts.predictions(connection, model_digest, dataset_digest)
+
+    def evaluations(self, models: Iterable[str]) -> list[EvaluationRow]:
+        """Every evaluation of some model versions, given by their digests; the newest first."""
+        with self._session.reading() as connection:
+            return evaluations.of_models(connection, models)
+
+    def names(self, kind: str) -> list[str]:
+        """The names that artifacts of a kind have, in order."""
+        with self._session.reading() as connection:
+            return artifacts.names(connection, kind)
 
     # Spans
 
