@@ -17,6 +17,7 @@ from airflow_mlplat.catalog.session import Session
 from airflow_mlplat.catalog.spans import SpanInput, SpanRow
 from airflow_mlplat.catalog.upgrade import upgrade
 from airflow_mlplat.contract import JobResult, JobSpec, Ref
+from airflow_mlplat.errors import NotFoundError
 
 
 def open_catalog(url: str) -> Catalog:
@@ -226,16 +227,19 @@ class Catalog:
             return decisions.get(connection, key)
 
     def decision_of(self, ref: Ref) -> DecisionRow:
-        """The first decision that was made from a gate's verdict, by the verdict's reference.
+        """The newest decision made on a decision's manifest: a recommendation, or what became of it.
 
         Raises:
-            NotFoundError: None was.
+            NotFoundError: None was recorded.
         """
         with self._session.reading() as connection:
-            return decisions.of_node(connection, lineage.node("decision", ref.digest))
+            row = decisions.of_node(connection, lineage.node("decision", ref.digest))
+        if row is None:
+            raise NotFoundError(f"no decision was made on {ref}", fix="run the comparison again")
+        return row
 
     def compared(self, comparison: str) -> DecisionRow | None:
-        """The newest decision of a comparison that was not overtaken by another promotion."""
+        """The outcome of a comparison (see `DecisionInput`); None while it has none, or the champion moved under it."""
         with self._session.reading() as connection:
             return decisions.compared(connection, comparison)
 
