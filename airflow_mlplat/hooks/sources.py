@@ -26,3 +26,12 @@ def source_client(source: Source) -> Any:
         known = ", ".join(sorted(kind.__name__ for kind in CLIENTS))
         raise SpecError("unknown kind of source", expected=known, got=type(source).__name__)
     return CLIENTS[type(source)](source)
+
+
+def media_filesystem(conn_id: str | None) -> Callable[[str], Any] | None:
+    """From a URL's scheme to the file system that has the connection's credentials; None: fsspec's defaults."""
+    if conn_id is None:
+        return None
+    from airflow.sdk.io import get_fs
+
+    return lambda scheme: get_fs(scheme, conn_id)

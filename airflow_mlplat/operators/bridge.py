@@ -10,7 +10,7 @@ from airflow_mlplat.bridges import Previous, Source, bridge
 from airflow_mlplat.hooks.assets import span_asset
 from airflow_mlplat.hooks.jobs import JobHook
 from airflow_mlplat.hooks.partition import resolve_partition
-from airflow_mlplat.hooks.sources import source_client
+from airflow_mlplat.hooks.sources import media_filesystem, source_client
 from airflow_mlplat.operators.links import ArtifactLink
 from airflow_mlplat.operators.task import run_info, task_errors
 
@@ -29,6 +29,7 @@ class BridgeOperator(BaseOperator):
         dataset: Name of the dataset that the span belongs to.
         max_bad_fraction: Fail when more than this part of the records is bad, 0 to 1.
         allow_empty: Commit an empty span when the source has no record for the partition, instead of failing.
+        media_conn_id: Connection with the credentials of the object store that holds the media.
         partition: Overrides what the run says, `2026-01-31`. (templated)
     """
 
@@ -42,6 +43,7 @@ class BridgeOperator(BaseOperator):
         dataset: str,
         max_bad_fraction: float = 0.01,
         allow_empty: bool = False,
+        media_conn_id: str | None = None,
         partition: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -51,6 +53,7 @@ class BridgeOperator(BaseOperator):
         self.dataset = dataset
         self.max_bad_fraction = max_bad_fraction
         self.allow_empty = allow_empty
+        self.media_conn_id = media_conn_id
         self.partition = partition
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -68,6 +71,7 @@ class BridgeOperator(BaseOperator):
                 previous=Previous(row.ref, row.fingerprint) if row else None,
                 max_bad_fraction=self.max_bad_fraction,
                 allow_empty=self.allow_empty,
+                filesystem=media_filesystem(self.media_conn_id),
                 log=self.log,
             )
             hook.catalog.commit_span(
