@@ -6,12 +6,9 @@ that started it, so a killed worker loses nothing.
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
-import secrets
 import shutil
-import site
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -23,15 +20,13 @@ from airflow_mlplat.launchers import ending, environment, processes
 from airflow_mlplat.launchers.base import Handle, JobState, Limits
 from airflow_mlplat.launchers.directory import JobDirectory, read_json, write_json
 from airflow_mlplat.launchers.running import Running
+from airflow_mlplat.launchers.start import Launch, prepare, start_supervisor
 
 Command = Callable[[JobSpec, Path], "list[str]"]
 
+LOG = logging.getLogger(__name__)
 LOG_BYTES = 4 << 20
 """Most that one call of `logs` returns."""
-PASSED = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "TZ")
-"""All that a job's environment takes from ours; no credentials, nothing of Airflow."""
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
-                    "TF_NUM_INTEROP_THREADS", "MXNET_CPU_WORKER_NTHREADS")  # fmt: skip
 
 
 class ProcessLauncher:
@@ -78,8 +73,8 @@ class ProcessLauncher:
                 return handle
             try:
                 Running(directory).end_leftovers()
-                self._prepare(directory, spec, command, limits or Limits(), labels or {})
-                _start_supervisor(directory, lock)
+                prepare(directory, spec, Launch(command, limits or Limits(), self.orphan_seconds, dict(labels or {})))
+                start_supervisor(directory, lock)
             finally:
                 os.close(lock)  # the supervisor has its own
         return handle
@@ -160,77 +155,31 @@ class ProcessLauncher:
         """See `Launcher.sweep`."""
         swept = []
         for path in sorted(self.jobs.glob("*")) if self.jobs.is_dir() else []:
-            directory = JobDirectory(path)
-            with contextlib.suppress(FileNotFoundError):
-                age = time.time() - directory.lease.stat().st_mtime
-                if directory.alive():
-                    # The supervisor ends itself; this is for one that is stuck.
-                    expired = age > self.orphan_seconds + 60
-                    if expired:
-                        self.cancel(Handle(self.name, path.name, str(path)))
-                else:
-                    expired = age > self.keep_days * 86400 and _remove(directory)
-                if expired:
+            try:
+                if self._sweep_one(path):
                     swept.append(path.name)
+            except FileNotFoundError:  # no job's directory, or removed meanwhile
+                continue
+            except LaunchError as error:
+                LOG.warning("Cannot sweep %s: %s", path, error)
         return swept
+
+    def _sweep_one(self, path: Path) -> bool:
+        directory = JobDirectory(path)
+        age = time.time() - directory.lease.stat().st_mtime
+        running = Running(directory)
+        if not directory.alive():
+            running.end_leftovers()
+            return age > self.keep_days * 86400 and _remove(directory)
+        # The supervisor ends itself; this is for one that is stuck.
+        if age <= self.orphan_seconds + 60:
+            return False
+        self.cancel(Handle(self.name, path.name, str(path)))
+        return True
 
     def _runtime(self, spec: JobSpec, directory: Path) -> list[str]:
         python = environment.interpreter(self.environments, spec.framework)
         return [str(python), "-m", "airflow_mlplat.runtime", str(directory / SPEC_FILE)]
-
-    def _prepare(
-        self, directory: JobDirectory, spec: JobSpec, command: list[str], limits: Limits, labels: Mapping[str, str]
-    ) -> None:
-        """Write all that the supervisor reads."""
-        directory.clear()
-        directory.scratch.mkdir()
-        directory.lease.touch()
-        token = secrets.token_hex(16)
-        launch = {
-            "command": command,
-            "environment": job_environment(directory, Path(command[0]), limits, token, spec.framework),
-            "limits": limits.to_json(),
-            "orphan_seconds": self.orphan_seconds,
-            "token": token,
-            "labels": dict(labels),
-        }
-        write_json(directory.spec, spec.to_json())
-        write_json(directory.launch, launch)
-
-
-def job_environment(
-    directory: JobDirectory, python: Path, limits: Limits, token: str, framework: str | None
-) -> dict[str, str]:
-    """All of a job's environment variables."""
-    variables = {name: os.environ[name] for name in PASSED if name in os.environ}
-    variables.update(
-        PATH=f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
-        HOME=str(directory.path),
-        TMPDIR=str(directory.scratch),
-        LANG="C.UTF-8",
-        PYTHONUNBUFFERED="1",  # print() reaches the log at once
-        PYTHONSAFEPATH="1",  # no file in the job's directory hides a module (Python >=3.11)
-    )
-    variables[processes.TOKEN_VARIABLE] = token
-    if framework is None and site.ENABLE_USER_SITE and site.USER_BASE:
-        variables["PYTHONUSERBASE"] = site.USER_BASE  # HOME is another, and this package may be installed there
-    if limits.threads:
-        variables.update(dict.fromkeys(THREAD_VARIABLES, str(limits.threads)))
-    return variables
-
-
-def _start_supervisor(directory: JobDirectory, lock: int) -> None:
-    command = [sys.executable, "-m", "airflow_mlplat.launchers.supervisor", str(directory.path), str(lock)]
-    with directory.supervisor_log.open("ab") as output:
-        try:
-            subprocess.run(
-                command, pass_fds=(lock,), stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=True,
-                start_new_session=True, timeout=60, env={"LANG": "C.UTF-8"},
-                cwd=Path(__file__).parents[2],  # where this package is found, whatever our sys.path
-            )  # fmt: skip
-        except (OSError, subprocess.SubprocessError) as error:
-            said = directory.tail(directory.supervisor_log, 5)
-            raise LaunchError(f"the supervisor in {directory.path} did not start", got=f"{error} {said}") from error
 
 
 def _remove(directory: JobDirectory) -> bool:

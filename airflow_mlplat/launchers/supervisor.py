@@ -69,7 +69,7 @@ def start(command: list[str], environment: dict[str, str], log: Path, prctl: Any
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.execve(command[0], command, environment)
-    except OSError as error:
+    except Exception as error:  # this is the forked child, which must not go on as a second supervisor
         os.write(output, f"cannot start {command[0]}: {error}\n".encode())
     os._exit(127)  # as a shell says that it found no command
 

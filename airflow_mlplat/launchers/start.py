@@ -1,0 +1,117 @@
+"""Write down all that a job's supervisor needs, and start it, apart from the task that asks for it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import site
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_mlplat.contract import JobSpec
+from airflow_mlplat.errors import LaunchError
+from airflow_mlplat.launchers import processes
+from airflow_mlplat.launchers.base import Limits
+from airflow_mlplat.launchers.directory import JobDirectory, write_json
+
+PASSED = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "TZ")
+"""All that a job's environment takes from ours; no credentials, nothing of Airflow."""
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "MXNET_CPU_WORKER_NTHREADS",
+)
+"""Where the numeric libraries read how many threads to use; they read them once, when imported."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to run one job.
+
+    Args:
+        command: Absolute path of the program, and its arguments.
+        limits: What the job may use.
+        orphan_seconds: It ends itself when nobody looked at it for so long.
+        labels: Who asked for it.
+    """
+
+    command: list[str]
+    limits: Limits
+    orphan_seconds: float
+    labels: dict[str, str]
+
+
+def prepare(directory: JobDirectory, spec: JobSpec, launch: Launch) -> None:
+    """Empty the directory but for checkpoints, and write `spec.json` and `launch.json`."""
+    directory.clear()
+    directory.scratch.mkdir()
+    directory.lease.touch()
+    token = secrets.token_hex(16)
+    document = {
+        "command": launch.command,
+        "environment": job_environment(directory, spec.framework, launch, token),
+        "limits": launch.limits.to_json(),
+        "orphan_seconds": launch.orphan_seconds,
+        "token": token,
+        "labels": launch.labels,
+    }
+    write_json(directory.spec, spec.to_json())
+    write_json(directory.launch, document)
+
+
+def job_environment(directory: JobDirectory, framework: str | None, launch: Launch, token: str) -> dict[str, str]:
+    """All of a job's environment variables."""
+    variables = {
+        **_passed(),
+        "PATH": f"{Path(launch.command[0]).parent}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(directory.path),
+        "TMPDIR": str(directory.scratch),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",  # print() reaches the log at once
+        "PYTHONSAFEPATH": "1",  # no file in the job's directory hides a module (Python >=3.11)
+        processes.TOKEN_VARIABLE: token,
+    }
+    if framework is None and site.ENABLE_USER_SITE and site.USER_BASE:
+        variables["PYTHONUSERBASE"] = site.USER_BASE  # HOME is another, and this package may be installed there
+    if launch.limits.threads:
+        variables.update(dict.fromkeys(THREAD_VARIABLES, str(launch.limits.threads)))
+    return variables
+
+
+def start_supervisor(directory: JobDirectory, lock: int) -> None:
+    """Start the supervisor and hand it `alive.lock`.
+
+    Args:
+        directory: A prepared one.
+        lock: The open file that holds its `alive.lock`.
+
+    Raises:
+        LaunchError: It did not start.
+    """
+    command = [sys.executable, "-m", "airflow_mlplat.launchers.supervisor", str(directory.path), str(lock)]
+    with directory.supervisor_log.open("ab") as output:
+        try:
+            subprocess.run(
+                command,
+                pass_fds=(lock,),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                cwd=Path(__file__).parents[2],  # where this package is found, whatever our sys.path
+                env={**_passed(), "LANG": "C.UTF-8"},
+                timeout=60,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            said = directory.tail(directory.supervisor_log, 5)
+            raise LaunchError(f"the supervisor in {directory.path} did not start", got=f"{error} {said}") from error
+
+
+def _passed() -> dict[str, str]:
+    return {name: os.environ[name] for name in PASSED if name in os.environ}
