@@ -7,8 +7,11 @@ does not hold fails the proof, after all of its rows were taken.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -115,6 +118,36 @@ def pytest_sessionfinish() -> None:
     kept = [row for row in json.loads(RESULTS.read_text()) if row["name"] not in names] if RESULTS.exists() else []
     RESULTS.write_text(json.dumps(kept + [asdict(row) for row in ROWS], indent=1) + "\n")
     print("\n\nproof | figure | target | verdict\n" + "\n".join(map(str, ROWS)))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real PostgreSQL server: the one that is given, or one of our own for as long as the proofs run."""
+    given = os.environ.get("MLPLAT_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    from stack import free_port
+
+    script = ROOT / "tests/services/postgres"
+    services = str(tmp_path_factory.mktemp("services"))
+    env = {**os.environ, "SERVICES_HOME": services, "POSTGRES_PORT": str(free_port())}
+    yield subprocess.check_output([script, "start"], text=True, env=env).strip()
+    subprocess.run([script, "stop"], env=env, check=True)
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str) -> str:
+    """URL of an empty database of its own, for SQLAlchemy."""
+    import sqlalchemy as sa
+
+    server = sa.make_url(postgres_server).set(drivername="postgresql+psycopg")
+    name = f"proof_{uuid.uuid4().hex}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
