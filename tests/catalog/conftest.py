@@ -63,7 +63,7 @@ class Maker:
         options = {"watermark": partition, "fingerprint": f"v{version}", "source": source, **options}
         return self.catalog.commit_span(ref, partition, document, run=self.run(partition), **options)
 
-    def job(self, stage, kind, name, partition="2026-01-01", inputs=None, files=None, **facts):
+    def job(self, stage, kind, name, partition="2026-01-01", *, inputs=None, files=None, **facts):
         """Record a job with one output; returns (spec, output)."""
         ref, document = self.thing(kind, name, **facts)
         params = {"facts": facts}
