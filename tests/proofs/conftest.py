@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -166,3 +167,30 @@ def stack(tmp_path: Path) -> Iterator[Callable]:
     yield start
     for made in started:
         made.stop()
+
+
+@pytest.fixture
+def fashion_home(stack: Callable, tmp_path: Path) -> Callable:
+    """A function that makes a home of a given name with the demo's DAGs, a part of its images and a real Airflow."""
+    from tests.proofs.fashion_stack import FashionStack
+
+    return lambda name, **options: FashionStack(stack, tmp_path / name, **options)
+
+
+@pytest.fixture(scope="session")
+def uv() -> str:
+    """The command that makes environments: on PATH, or where the set-up put it."""
+    return shutil.which("uv") or str(ROOT / ".tools/bin/uv")
+
+
+@pytest.fixture(scope="session")
+def clean_environment(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new environment with nothing but the built wheel and what it depends on."""
+    folder = tmp_path_factory.mktemp("clean")
+    env = {**os.environ, "UV_COMPILE_BYTECODE": "1", "UV_LINK_MODE": "copy"}
+    subprocess.run([uv, "build", "--quiet", "--wheel", "--out-dir", folder / "dist", ROOT], check=True, env=env)
+    (wheel,) = (folder / "dist").glob("*.whl")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder / "venv"], check=True, env=env)
+    install = [uv, "pip", "install", "--quiet", "--python", folder / "venv/bin/python", wheel]
+    subprocess.run(install, check=True, env=env)
+    return folder / "venv"

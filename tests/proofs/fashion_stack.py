@@ -1,0 +1,66 @@
+"""The demo's DAGs on a small part of its images, by a real Airflow: what several proofs start from."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from fashion import DAYS, seed
+from stack import Stack
+
+INGEST, RETRAINING = "fashion_ingest", "fashion_retraining"
+
+
+class FashionStack:
+    """One home with seeded sources and a running Airflow.
+
+    Args:
+        start: The fixture `stack`.
+        name: Of the home.
+        per_day: Training images a day.
+    """
+
+    def __init__(self, start: Callable[..., Stack], home: Path, per_day: int = 600) -> None:
+        seed(home / "sources/fashion", per_day, 500)
+        connection = {"conn_type": "sqlite", "host": str(home / "sources/fashion/fashion.db")}
+        self.home = home
+        self.stack = start(home.name, extra={"AIRFLOW_CONN_FASHION": json.dumps(connection)})
+        for dag_id in (INGEST, RETRAINING):
+            self.stack.await_dag(dag_id)
+
+    def backfill(self, *options: str, first: str = DAYS[0], last: str = DAYS[-1], runs: int | None = None) -> None:
+        """`airflow backfill create` of the ingest DAG; returns when the retraining of every day has ended.
+
+        Args:
+            options: Further options of the command.
+            first: First day.
+            last: Last day.
+            runs: So many retraining runs there must be; default: one per day.
+        """
+        self.stack.cli("backfill", "create", "--dag-id", INGEST, "--from-date", first, "--to-date", last, *options)
+        days = [day for day in DAYS if first <= day <= last]
+        self.await_runs(RETRAINING, runs or len(days))
+
+    def await_runs(self, dag_id: str, count: int, seconds: float = 1500) -> None:
+        """Until a DAG has so many ended runs and no other; fails if any of them failed."""
+        end = time.monotonic() + seconds
+        while True:
+            states = [run["state"] for run in self.stack.runs(dag_id)]
+            assert "failed" not in states, f"{dag_id}: {states}; see {self.stack.folder}/logs"
+            if len(states) >= count and set(states) == {"success"}:
+                return
+            assert time.monotonic() < end, f"{dag_id}: {states} after {seconds} s"
+            time.sleep(1)
+
+    def digests(self, kind: str) -> dict[tuple[str, ...], str]:
+        """(name, partition, framework) → digest of every artifact of a kind."""
+        from airflow_mlplat.catalog import open_catalog
+
+        catalog = open_catalog(f"sqlite:///{self.home}/catalog.db")
+        return {
+            (row.name, partition, row.document.get("framework", "")): row.digest
+            for row in catalog.artifacts(kind, limit=None)
+            for partition in row.partitions
+        }

@@ -1,0 +1,46 @@
+"""REST trigger with a partition, `airflow backfill create`, `airflow dags test`: the same dataset for the same day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.proofs.conftest import Proof
+from tests.proofs.fashion_stack import INGEST, RETRAINING, FashionStack
+
+DAY = "2026-01-02"
+
+
+def by_rest(home: FashionStack) -> None:
+    """As the UI does it: one run per day, with the partition key that was typed."""
+    for day in ("2026-01-01", DAY):
+        body = {"logical_date": None, "partition_key": day}
+        home.stack.request("POST", f"/api/v2/dags/{INGEST}/dagRuns", body)
+    home.await_runs(RETRAINING, 2)
+
+
+def by_backfill(home: FashionStack) -> None:
+    home.backfill(last=DAY)
+
+
+def by_dags_test(home: FashionStack) -> None:
+    for day in ("2026-01-01", DAY):
+        home.stack.cli("dags", "test", INGEST, day)
+    home.stack.cli("dags", "test", RETRAINING, DAY)
+
+
+@pytest.mark.proof("three-ways-in")
+def test_three_ways_in(proof: Proof, fashion_home: Callable) -> None:
+    seen = {}
+    for way in (by_rest, by_backfill, by_dags_test):
+        home = fashion_home(way.__name__)
+        way(home)
+        seen[way.__name__] = {key[0]: digest for key, digest in home.digests("dataset").items() if key[1] == DAY}
+        home.stack.stop()
+    for name in ("fashion", "fashion-test"):
+        digests = [found.get(name) for found in seen.values()]
+        proof.row(
+            len(set(digests)), f"digest of {name} in {len(digests)} ways in", "1", len(set(digests)) == 1 and digests[0],
+            ", ".join(f"{way} {str(digest)[:12]}" for way, digest in zip(seen, digests)),
+        )  # fmt: skip
