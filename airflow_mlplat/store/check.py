@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.contract import Ref, digest
-from airflow_mlplat.errors import MlplatError, NotFoundError, SpecError
+from airflow_mlplat.errors import MlplatError, NotFoundError
 from airflow_mlplat.store import layout
 from airflow_mlplat.store.checksum import crc32c
 from airflow_mlplat.store.index import INDEX_DTYPE, read_npy
@@ -114,11 +114,8 @@ class _Check:
                 self.problem(path, f"cannot be read: {error}")
 
     def named(self, ref: Ref, path: str, role: str) -> None:
-        try:
-            if not self.store.exists(ref):
-                self.problem(path, f"{role} {layout.manifest_path(ref.kind, ref.digest)} is missing")
-        except SpecError as error:
-            self.problem(path, f"{role}: {error}")
+        if not self.store.exists(ref):
+            self.problem(path, f"{role} {layout.manifest_path(ref.kind, ref.digest)} is missing")
 
     def content(self, path: str, sha256: str, namer: str) -> bool:
         """Whether a named file is there with the right bytes."""

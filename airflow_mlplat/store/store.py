@@ -82,16 +82,17 @@ class Store:
         source, found, offset = layout.blob_path(sha256), hashlib.sha256(), 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                while chunk := self.backend.read_range(source, offset, _CHUNK_BYTES):
-                    found.update(chunk)
-                    offset += file.write(chunk)
-            self._compare(source, sha256, found.hexdigest(), offset)
-            part.replace(path)
+            try:
+                with part.open("wb") as file:
+                    while chunk := self.backend.read_range(source, offset, _CHUNK_BYTES):
+                        found.update(chunk)
+                        offset += file.write(chunk)
+                self._compare(source, sha256, found.hexdigest(), offset)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(f"blob {sha256[:12]} cannot be written to {path}", got=error.strerror) from error
-        finally:
-            part.unlink(missing_ok=True)
 
     def verified(self, path: str, sha256: str) -> bytes:
         """The bytes of any stored file, if their SHA-256 is this.

@@ -1,0 +1,52 @@
+"""Ranges of shards: mapped, few at a time, from many threads."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_mlplat.contract import digest
+from airflow_mlplat.errors import CorruptionError
+from airflow_mlplat.store import layout
+from airflow_mlplat.store.ranges import ShardRanges
+
+
+@pytest.fixture
+def shards(store):
+    """Five shards of 1000 equal bytes: {sha256: byte}."""
+    contents = [bytes([i]) * 1000 for i in range(5)]
+    for content in contents:
+        store.backend.put_if_absent(layout.shard_path(digest(content)), content)
+    return {digest(content): content[:1] for content in contents}
+
+
+def test_few_stay_open(store, shards):
+    ranges = ShardRanges(store.backend, open_shards=2)
+    with ThreadPoolExecutor(8) as pool:
+        for sha256, part in pool.map(lambda s: (s, ranges.read(s, 10, 5)), list(shards) * 40):
+            assert part == shards[sha256] * 5
+    assert len(ranges._maps) == 2
+
+
+def test_at_the_end(store, shards):
+    ranges = ShardRanges(store.backend)
+    sha256 = next(iter(shards))
+    assert len(ranges.read(sha256, 990, 50)) == 10
+    assert ranges.read(sha256, 5000, 5) == b""
+
+
+def test_where_nothing_can_be_mapped(store, shards, monkeypatch):
+    monkeypatch.setattr(type(store.backend), "local_path", lambda self, path: None)
+    sha256, byte = next(iter(shards.items()))
+    assert ShardRanges(store.backend).read(sha256, 990, 50) == byte * 10
+
+
+def test_an_empty_shard(store):
+    store.backend.put_if_absent(layout.shard_path("e" * 64), b"")
+    assert ShardRanges(store.backend).read("e" * 64, 0, 5) == b""
+
+
+def test_missing(store):
+    with pytest.raises(CorruptionError, match=r"shards/shard-f+\.tar is missing from the store file:///"):
+        ShardRanges(store.backend).read("f" * 64, 0, 5)

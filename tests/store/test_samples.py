@@ -1,0 +1,177 @@
+"""Reading samples: what was written comes back, over spans and datasets, and damage is told."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_mlplat.contract import Ref, canonical_json
+from airflow_mlplat.errors import CorruptionError, NotFoundError, SpecError
+from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
+
+keys = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=200)
+rows = st.tuples(st.binary(max_size=40), st.sampled_from([None, 0, 1]), st.sampled_from([None, {}, {"é": [1.5, None]}]))
+
+
+def build(store, refs, drops, classes=("cat", "dog"), samples=None):
+    """A dataset manifest like the one of the dataset stage; drops: one list of row numbers a span."""
+    files, spans = {}, []
+    for number, (ref, dropped) in enumerate(zip(refs, drops)):
+        count = store.manifest(ref)["samples"]
+        name = f"drops-{number}.json" if dropped else None
+        if name:
+            listed = [{"row": row, "key": "?", "reason": "undecodable"} for row in dropped]
+            files[name] = store.put_blob(canonical_json(listed))
+        kept = {"samples": count - len(dropped), "dropped": len(dropped), "drops": name}
+        spans.append({"partition": "p", "digest": ref.digest, **kept})
+    return store.put_manifest(
+        {
+            "format": 1,
+            "kind": "dataset",
+            "name": "pets",
+            "files": files,
+            "parents": [ref.to_json() for ref in refs],
+            "classes": list(classes),
+            "samples": sum(span["samples"] for span in spans) if samples is None else samples,
+            "label_counts": [],
+            "spans": spans,
+            "dropped": {},
+        }
+    )
+
+
+def test_span(store, span, samples):
+    read = Samples(store, span)
+    assert len(read) == 20
+    assert read.ref == span
+    assert read.classes == ["cat", "dog"]
+    assert read.labels.dtype == np.int64
+    assert read.labels.tolist() == [-1 if s.label is None else s.label for s in samples]
+    assert [read.key(i) for i in range(20)] == [s.key for s in samples]
+    assert [key.decode() for key in read.keys()] == [s.key for s in samples]
+    assert [read.media(i) for i in range(20)] == [s.media for s in samples]
+    assert [read.metadata(i) for i in range(20)] == [s.metadata for s in samples]
+    for array in (read.labels, read.keys()):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = array[1]
+
+
+@pytest.mark.parametrize("position", [-1, 20])
+def test_position_out_of_range(store, span, position):
+    read = Samples(store, span)
+    for method in (read.media, read.key, read.metadata):
+        with pytest.raises(IndexError, match=f"position {position} of 20 samples"):
+            method(position)
+
+
+@settings(max_examples=40, deadline=None)
+@given(table=st.dictionaries(keys, rows, max_size=12))
+def test_anything_comes_back(table, tmp_path_factory):
+    store = open_store(tmp_path_factory.getbasetemp() / "any")
+    ordered = [Sample(key, *table[key]) for key in sorted(table, key=str.encode)]
+    with SpanWriter(store, "any", "p", ["a", "b"], shard_bytes=4096) as writer:
+        for sample in ordered:
+            writer.add(sample)
+        read = Samples(store, writer.commit())
+    labels = [-1 if label is None else label for label in read.labels.tolist()]
+    found = [
+        Sample(read.key(i), read.media(i), None if labels[i] == -1 else labels[i], read.metadata(i))
+        for i in range(len(read))
+    ]
+    assert found == ordered
+
+
+def test_dataset_of_several_spans_with_drops(store, write, samples):
+    second = [Sample(s.key, s.media + b"!", 0) for s in samples[:5]]
+    refs = [write(), write("2026-01-02", second), write("2026-01-03", [])]
+    read = Samples(store, build(store, refs, [[0, 7, 8, 19], [4], []]))
+    expected = [s for i, s in enumerate(samples) if i not in (0, 7, 8, 19)] + second[:4]
+    assert len(read) == len(expected) == 20
+    assert [read.key(i) for i in range(20)] == [s.key for s in expected]
+    assert [read.media(i) for i in range(20)] == [s.media for s in expected]
+    assert [read.metadata(i) for i in range(20)] == [s.metadata for s in expected]
+    assert read.labels.tolist() == [-1 if s.label is None else s.label for s in expected]
+
+
+def test_every_row_dropped(store, write, samples):
+    read = Samples(store, build(store, [write(rows=samples[:3])], [[0, 1, 2]]))
+    assert len(read) == len(read.keys()) == 0
+
+
+def test_classes_of_a_dataset_are_matched_by_name(store, write, samples):
+    refs = [write(), write("2026-01-02", classes=("dog", "cat")), write("2026-01-03", classes=("cow", "dog"))]
+    read = Samples(store, build(store, refs, [[], [], []], classes=("dog", "cat", "bird")))
+    assert read.labels[:3].tolist() == [1, 0, -1]
+    assert read.labels[20:23].tolist() == [0, 1, -1]
+    assert read.labels[40:43].tolist() == [-1, 0, -1]
+
+
+def test_from_many_threads(store, span, samples):
+    read = Samples(store, span)
+    order = np.random.RandomState(0).permutation(np.repeat(np.arange(20), 50)).tolist()
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(read.media, order)) == [samples[i].media for i in order]
+
+
+def test_from_a_store_that_cannot_be_mapped(store, span, samples, monkeypatch):
+    monkeypatch.setattr(type(store.backend), "local_path", lambda self, path: None)
+    read = Samples(store, span)
+    assert [read.media(i) for i in range(20)] == [s.media for s in samples]
+    assert [read.metadata(i) for i in range(20)] == [s.metadata for s in samples]
+
+
+def test_damaged_media(store, write, samples, flip):
+    span = write(rows=samples[:3])
+    path = flip("shards/*.tar", 512)
+    message = rf"sample 'k/000.x' in {path} of file:///.* is damaged; expected CRC-32C [0-9a-f]{{8}} of 8 bytes; got"
+    with pytest.raises(CorruptionError, match=message):
+        Samples(store, span).media(0)
+    assert Samples(store, span).media(1) == samples[1].media
+
+
+def test_truncated_shard(store, write, samples):
+    span = write(rows=samples[:3])
+    path = next(store.backend.root.glob("shards/*.tar"))
+    path.write_bytes(path.read_bytes()[:700])
+    read = Samples(store, span)
+    assert read.media(0) == samples[0].media
+    with pytest.raises(CorruptionError, match="'k/001.x'.* got 00000000 of 0 bytes"):
+        read.media(1)
+
+
+def test_damaged_metadata(store, write, samples, flip):
+    span = write(rows=samples[:2])
+    flip("shards/*.tar", 3 * 512 + 512)  # the first brace
+    with pytest.raises(CorruptionError, match=r"sample 'k/001\.x' in shards/shard-.*\.tar|damaged tar header"):
+        for _ in range(1):
+            Samples(store, span).metadata(1)
+
+
+@pytest.mark.parametrize("pattern", ["shards/*.idx.npy", "shards/*.keys.npy"])
+def test_damaged_sidecar(store, span, flip, pattern):
+    path = flip(pattern)
+    with pytest.raises(CorruptionError, match=f"{path} of the store file:///.* is damaged; expected SHA-256"):
+        Samples(store, span).keys()
+    (store.backend.root / path).unlink()
+    with pytest.raises(CorruptionError, match=f"{path} is missing from the store"):
+        Samples(store, span).keys()
+
+
+def test_dataset_that_does_not_add_up(store, span):
+    with pytest.raises(CorruptionError, match="has another number of samples; expected 7; got 20"):
+        Samples(store, build(store, [span], [[]], samples=7))
+    with pytest.raises(CorruptionError, match="drops rows that its span has not; expected rows below 20"):
+        Samples(store, build(store, [span], [[3, 20]]))
+
+
+def test_only_spans_and_datasets(store):
+    with pytest.raises(
+        SpecError, match=r"only spans and datasets have samples; expected span \| dataset; got model:m@"
+    ):
+        Samples(store, Ref("model", "m", "0" * 64))
+    with pytest.raises(NotFoundError, match=r"span:pets@000000000000 is not in the store file:///"):
+        Samples(store, Ref("span", "pets", "0" * 64))
