@@ -15,6 +15,8 @@ from airflow_mlplat.store.index import INDEX_DTYPE, NO_LABEL, read_npy
 from airflow_mlplat.store.ranges import ShardRanges
 from airflow_mlplat.store.store import Store
 
+_MEND = "restore the shard from a copy, or delete it and bridge its partition again"
+
 
 class Samples:
     """The samples of a committed span or dataset, by position 0 … n-1. Safe to share between threads.
@@ -109,7 +111,7 @@ class Samples:
                 f"sample {self.key(position)!r} in {layout.shard_path(shard)} of {self._store.url} is damaged",
                 expected=f"CRC-32C {row['crc32c']:08x} of {row['size']} bytes",
                 got=f"{crc32c(media):08x} of {len(media)} bytes",
-                fix="delete the shard and bridge its partition again",
+                fix=_MEND,
             )
         return media
 
@@ -122,15 +124,14 @@ class Samples:
         row = self._index[self._checked(position)]
         shard, size = self._shards[self._shard_of[position]]["sha256"], int(row["size"])
         after = int(row["offset"]) + size + tar.padding(size)
-        member = tar.parse_header(self._ranges.read(shard, after, tar.BLOCK))
-        if member is None or not member[0].endswith(".json"):
-            return None
         try:
+            member = tar.parse_header(self._ranges.read(shard, after, tar.BLOCK))
+            if member is None or not member[0].endswith(".json"):
+                return None
             return json.loads(self._ranges.read(shard, after + tar.BLOCK, member[1]))
-        except ValueError as error:
-            raise CorruptionError(
-                f"metadata of sample {self.key(position)!r} in {layout.shard_path(shard)} are damaged", got=error
-            ) from error
+        except (ValueError, CorruptionError) as error:
+            what = f"metadata of sample {self.key(position)!r} in {layout.shard_path(shard)} of {self._store.url}"
+            raise CorruptionError(f"{what} are damaged", got=error, fix=_MEND) from error
 
     def _checked(self, position: int) -> int:
         if not 0 <= position < len(self):

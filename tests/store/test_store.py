@@ -64,7 +64,7 @@ def test_absent_blob(store, tmp_path):
     for call in (store.blob, lambda sha256: store.fetch_blob(sha256, tmp_path / "file")):
         with pytest.raises(NotFoundError, match=r"blobs/0{64} is not in the store file:///"):
             call("0" * 64)
-    with pytest.raises(SpecError, match="a blob is not a digest; expected 64 hex digits; got '../x'"):
+    with pytest.raises(SpecError, match=r"a blob is not a digest; expected 64 hex digits; got '../x'"):
         store.blob("../x")
     assert not (tmp_path / "file").exists()
 
@@ -142,7 +142,7 @@ def test_result(store, model):
 
 def test_results_that_are_not_committed(store, model):
     failed = JobResult(KEY, "train", error=JobError("user", "DataError", "too dark"))
-    with pytest.raises(SpecError, match="a failed job's result is not committed; .* got too dark"):
+    with pytest.raises(SpecError, match=r"a failed job's result is not committed; .* got too dark"):
         store.put_result(failed)
     gone = JobResult(KEY, "train", {"model": Ref("model", "m", "0" * 64)})
     with pytest.raises(NotFoundError, match="output 'model' of a result, model:m@000000000000, is not in the store"):
