@@ -52,9 +52,9 @@ def canonical_json(document: Any) -> bytes:
     """
     try:
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return text.encode()  # fails for a lone surrogate
     except (TypeError, ValueError) as error:
         raise SpecError("document is not plain JSON", got=error, fix="use str, int, float, bool, None, list, dict") from error
-    return text.encode()
 
 
 def digest(content: bytes | Any) -> str:

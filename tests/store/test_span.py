@@ -111,6 +111,7 @@ def test_relabeled_samples_share_their_shards(store, write, samples):
         (Sample("c", "x"), "media of sample 'c' cannot be stored; expected bytes"),
         (Sample("", b"x"), "a sample's key cannot be stored"),
         (Sample("c", b"x", 0, {"a": object()}), "document is not plain JSON"),
+        (Sample("c", b"x", 0, {"a": "\ud800"}), "document is not plain JSON; got .*surrogates not allowed"),
     ],
 )
 def test_wrong_sample_is_refused_and_changes_nothing(store, sample, message):
