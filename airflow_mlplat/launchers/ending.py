@@ -51,16 +51,16 @@ def _out_of_memory(ending: dict[str, Any]) -> str:
 
 
 _REASONS = {
-    "exited": (_exited, "See the log; signal 9 without a limit is mostly the machine out of memory"),
-    "memory limit": (_out_of_memory, "Raise limits memory_bytes, or lower batch_size"),
+    "exited": (_exited, "see the log; signal 9 without a limit is mostly the machine out of memory"),
+    "memory limit": (_out_of_memory, "raise limits memory_bytes, or lower batch_size"),
     "time limit": (
         lambda e: f"was ended at its time limit of {e['limits']['timeout_seconds']} s",
-        "Raise limits timeout_seconds; the next run goes on from the last checkpoint",
+        "raise limits timeout_seconds; the next run goes on from the last checkpoint",
     ),
-    "cancelled": (lambda e: "was cancelled", "Run the task again if that was not meant"),
+    "cancelled": (lambda e: "was cancelled", "run the task again if that was not meant"),
     "orphaned": (
         lambda e: f"ended itself, as no task had looked at it for {e['orphan_seconds']} s",
-        "See that the triggerer runs, or raise MLPLAT_ORPHAN_SECONDS",
+        "see that the triggerer runs, or raise MLPLAT_ORPHAN_SECONDS",
     ),
 }
 """Reason in exit.json → how to say it, and what to do."""

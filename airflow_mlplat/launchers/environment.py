@@ -42,7 +42,7 @@ def how_to_make(environments: Path, framework: str) -> str:
         known = ", ".join(sorted(path.stem for path in requirements.parent.glob("*.txt")))
         return f"use a known framework ({known})"
     return (
-        f"Make it: python -m venv {target} && {target}/bin/pip install -r {requirements}"
+        f"make it: python -m venv {target} && {target}/bin/pip install -r {requirements}"
         f" && {target}/bin/pip install --no-deps airflow-mlplat (or set MLPLAT_ENVIRONMENTS)"
     )
 
@@ -65,7 +65,8 @@ def image(environments: Path | None, framework: str | None) -> str:
         version = _version(home)
         if not any(name.startswith(OWN_PACKAGE) for name in names):
             raise ConfigError(
-                f"the environment of {framework!r} lacks this package", got=str(home),
+                f"the environment of {framework!r} lacks this package",
+                got=str(home),
                 fix=f"{home}/bin/pip install --no-deps airflow-mlplat",
             )
     return digest({"python": version, "packages": sorted(n for n in names if not n.startswith(OWN_PACKAGE))})

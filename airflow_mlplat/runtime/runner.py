@@ -95,7 +95,8 @@ def load_trainer(framework: str, frameworks: Mapping[str, str] | None = None) ->
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
         raise ConfigError(
-            f"framework {framework!r} cannot be imported in the job's environment", got=error,
+            f"framework {framework!r} cannot be imported in the job's environment",
+            got=error,
             fix=f"install the packages of launchers/environments/{framework}.txt there",
         ) from error
 

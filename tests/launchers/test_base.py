@@ -1,0 +1,45 @@
+"""Handles and limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_mlplat.errors import SpecError
+from airflow_mlplat.launchers import Handle, Limits
+
+
+def test_a_handle_round_trips():
+    handle = Handle("process", "k" * 64, "/jobs/k")
+    assert Handle.from_json(handle.to_json()) == handle
+
+
+@pytest.mark.parametrize("document", [None, {}, {"launcher": "process"}, {"launcher": "p", "job_key": "k", "pid": 1}])
+def test_what_is_no_handle(document):
+    with pytest.raises(SpecError, match=r'not a job handle; expected \{"launcher", "job_key", "directory"\}; got '):
+        Handle.from_json(document)
+
+
+def test_a_handle_without_a_directory():
+    with pytest.raises(SpecError, match="job handle has a bad directory; expected text; got ''"):
+        Handle("process", "k", "")
+
+
+def test_limits_as_json():
+    assert Limits(threads=2).to_json() == {"memory_bytes": None, "timeout_seconds": None, "threads": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("memory_bytes", 0),
+        ("memory_bytes", 1.5),
+        ("timeout_seconds", -1),
+        ("timeout_seconds", float("nan")),
+        ("timeout_seconds", float("inf")),
+        ("threads", True),
+        ("threads", "2"),
+    ],
+)
+def test_limits_that_are_none(name, value):
+    with pytest.raises(SpecError, match=f"limit {name} is not valid; expected a positive number, or None; got "):
+        Limits(**{name: value})

@@ -1,0 +1,80 @@
+"""A job's directory: locks, files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+from airflow_mlplat.launchers.directory import JobDirectory, read_json, write_json
+
+
+def test_nothing_is_made_by_looking(tmp_path):
+    directory = JobDirectory(tmp_path / "job")
+    assert not directory.alive()
+    directory.renew_lease()
+    assert directory.tail(directory.log, 3) == ""
+    assert not directory.path.exists()
+
+
+def test_alive_as_long_as_the_claim_is_open(tmp_path):
+    directory = JobDirectory(tmp_path)
+    file = directory.claim()
+    assert directory.alive()
+    assert directory.claim() is None
+    os.close(file)
+    assert not directory.alive()
+
+
+def test_a_claim_passes_to_a_child_and_ends_with_it(tmp_path):
+    directory = JobDirectory(tmp_path)
+    file = directory.claim()
+    with subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(file,)) as child:
+        os.close(file)
+        assert directory.alive()
+        child.kill()
+    assert not directory.alive()
+
+
+def test_claim_patiently_gives_up(tmp_path):
+    directory = JobDirectory(tmp_path)
+    file = directory.claim()
+    assert directory.claim_patiently(0.03) is None
+    os.close(file)
+    os.close(directory.claim_patiently(0.0))
+
+
+def test_submitting_makes_the_directory_and_survives_its_removal(tmp_path):
+    directory = JobDirectory(tmp_path / "jobs/job")
+    with directory.submitting():
+        shutil.rmtree(directory.path)
+    with directory.submitting():
+        assert directory.path.is_dir()
+
+
+def test_clear_keeps_checkpoints(tmp_path):
+    directory = JobDirectory(tmp_path)
+    directory.scratch.mkdir()
+    for name in ("result.json", "exit.json", "log.txt", "cancel", "process.json", "checkpoint.npz", "tmp/x"):
+        (tmp_path / name).touch()
+    directory.clear()
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
+
+
+def test_tail(tmp_path):
+    directory = JobDirectory(tmp_path)
+    directory.log.write_text("".join(f"{i}\n" for i in range(10_000)))
+    assert directory.tail(directory.log, 2) == "9998\n9999"
+
+
+def test_json_round_trips_and_leaves_nothing_else(tmp_path):
+    write_json(tmp_path / "a.json", {"ä": 1})
+    assert read_json(tmp_path / "a.json") == {"ä": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_what_is_no_json_is_none(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    assert read_json(tmp_path / "a.json") is None
+    assert read_json(tmp_path / "b.json") is None

@@ -1,0 +1,47 @@
+"""How the end of a job is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.ending import died
+
+LIMITS = {"memory_bytes": 256 << 20, "timeout_seconds": 60, "threads": None}
+EXITED = {"reason": "exited", "exit_code": 3, "signal": None}
+
+
+@pytest.mark.parametrize(
+    ("ending", "message"),
+    [
+        (EXITED, "job kkkkkkkkkkkk exited with code 3 after 1.5 s, without a result. see the log"),
+        ({**EXITED, "signal": 11}, "was killed by signal 11 (SIGSEGV) after"),
+        ({**EXITED, "signal": 63}, "was killed by signal 63 (unknown) after"),
+        ({"reason": "memory limit"}, "was ended over its memory limit of 256 MiB (it used 300 MiB) after"),
+        ({"reason": "time limit"}, "was ended at its time limit of 60 s after"),
+        ({"reason": "cancelled"}, "was cancelled after"),
+        ({"reason": "orphaned"}, "ended itself, as no task had looked at it for 900 s after"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_reason(tmp_path, ending, message):
+    directory = JobDirectory(tmp_path)
+    directory.log.write_text("".join(f"line {i}\n" for i in range(30)))
+    common = {"seconds": 1.5, "limits": LIMITS, "orphan_seconds": 900, "peak_memory_bytes": 300 << 20}
+    write_json(directory.exit, {**common, **ending})
+    error = str(died(directory, "k" * 64))
+    assert message in error
+    assert error.endswith("\nline 29.")
+    assert "line 10\n" in error
+    assert "line 9\n" not in error
+
+
+def test_the_supervisor_died(tmp_path):
+    directory = JobDirectory(tmp_path)
+    directory.supervisor_log.write_text("Traceback of the supervisor\n")
+    assert "job k and its supervisor died, without a result" in str(died(directory, "k"))
+    assert "Traceback of the supervisor" in str(died(directory, "k"))
+
+
+def test_the_directory_is_gone(tmp_path):
+    assert "job k has no directory any more; got " in str(died(JobDirectory(tmp_path / "k"), "k"))

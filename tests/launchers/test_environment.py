@@ -1,0 +1,83 @@
+"""Environments are found and told apart without starting them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from airflow_mlplat.errors import ConfigError
+from airflow_mlplat.launchers.environment import image, interpreter
+
+
+@pytest.fixture
+def environments(tmp_path):
+    """One environment, as uv makes them."""
+    home = tmp_path / "tensorflow"
+    (home / "bin").mkdir(parents=True)
+    (home / "bin/python").symlink_to(sys.executable)
+    packages = home / "lib/python3.11/site-packages"
+    for name in ("numpy-2.0.dist-info", "airflow_mlplat-0.1.0.dist-info", "numpy"):
+        (packages / name).mkdir(parents=True)
+    (home / "pyvenv.cfg").write_text("home = /usr/bin\nversion_info = 3.11.7\n")
+    return tmp_path
+
+
+def packages(environments: Path) -> Path:
+    return environments / "tensorflow/lib/python3.11/site-packages"
+
+
+def test_the_image_names_packages_and_python(environments):
+    before = image(environments, "tensorflow")
+    assert before == image(environments, "tensorflow")
+    (packages(environments) / "numpy-2.0.dist-info").rename(packages(environments) / "numpy-2.1.dist-info")
+    changed = image(environments, "tensorflow")
+    (environments / "tensorflow/pyvenv.cfg").write_text("version = 3.11.8\n")
+    assert len({before, changed, image(environments, "tensorflow")}) == 3
+
+
+def test_this_packages_own_version_is_no_part_of_the_image(environments):
+    before = image(environments, "tensorflow")
+    own = packages(environments) / "airflow_mlplat-0.1.0.dist-info"
+    own.rename(packages(environments) / "airflow_mlplat-0.2.0.dist-info")
+    assert image(environments, "tensorflow") == before
+
+
+def test_a_python_without_pyvenv_cfg(environments):
+    (environments / "tensorflow/pyvenv.cfg").unlink()
+    before = image(environments, "tensorflow")
+    packages(environments).parent.rename(environments / "tensorflow/lib/python3.12")
+    assert image(environments, "tensorflow") != before
+
+
+def test_an_environment_without_this_package(environments):
+    (packages(environments) / "airflow_mlplat-0.1.0.dist-info").rmdir()
+    with pytest.raises(ConfigError, match=r"'tensorflow' lacks this package; got .*/bin/pip install --no-deps airflow"):
+        image(environments, "tensorflow")
+
+
+def test_jobs_without_a_framework_run_in_this_python():
+    assert interpreter(None, None) == Path(sys.executable)
+    assert image(None, None) == image(None, None)
+
+
+def test_no_such_environment(tmp_path):
+    with pytest.raises(ConfigError, match=r"no Python to run 'mxnet' jobs with; expected .*/bin/python.*mxnet\.txt"):
+        interpreter(tmp_path, "mxnet")
+    with pytest.raises(ConfigError, match=r"use a known framework \(mxnet, tensorflow\)"):
+        interpreter(tmp_path, "cobol")
+    with pytest.raises(ConfigError, match=r"no folder of environments, for framework 'mxnet'\. set MLPLAT_ENV"):
+        interpreter(None, "mxnet")
+
+
+def test_it_is_quick(environments):
+    """It is part of every operator's start: 20 ms at most."""
+    seconds = []
+    for _ in range(5):
+        started = time.monotonic()
+        image(None, None)
+        image(environments, "tensorflow")
+        seconds.append(time.monotonic() - started)
+    assert min(seconds) < 0.02

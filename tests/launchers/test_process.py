@@ -1,0 +1,166 @@
+"""The process launcher passes the suite; and what only it can get wrong: its supervisor."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from airflow_mlplat.errors import ConfigError, ContractError, JobDiedError, LaunchError
+from airflow_mlplat.launchers import LAUNCHERS, Handle, JobState, ProcessLauncher
+from tests.launchers.suite import WORKER, LauncherSuite, processes_of, spec, until
+
+
+class TestProcessLauncher(LauncherSuite):
+    def make(self, folder, **options):
+        def command(_, directory):
+            return [sys.executable, str(WORKER), str(directory)]
+
+        return ProcessLauncher(folder, command=command, **options)
+
+    def supervisor(self, handle: Handle) -> int:
+        """Its pid, once the job is at work."""
+        return json.loads((Path(handle.directory) / "process.json").read_text())["supervisor"][0]
+
+    def test_a_killed_supervisor_takes_the_job_along(self, launcher, tmp_path):
+        handle = launcher.submit(spec(seconds=60, children=1))
+        self.ready(launcher, handle)
+        os.kill(self.supervisor(handle), signal.SIGKILL)
+        self.end(launcher, handle, 2)
+        assert processes_of(tmp_path) == []
+        with pytest.raises(JobDiedError, match=r"its supervisor died, without a result\. run the task(.|\n)*ready"):
+            launcher.result(handle)
+
+    def test_cancel_with_a_stuck_supervisor(self, launcher, tmp_path):
+        handle = launcher.submit(spec(seconds=60, children=1, deaf=True))
+        self.ready(launcher, handle)
+        os.kill(self.supervisor(handle), signal.SIGSTOP)
+        started = time.monotonic()
+        launcher.cancel(handle)
+        assert time.monotonic() - started < 4
+        assert launcher.state(handle) is JobState.ENDED
+        assert processes_of(tmp_path) == []
+        with pytest.raises(JobDiedError, match="was cancelled"):
+            launcher.result(handle)
+
+    def test_cancel_with_a_dead_supervisor(self, launcher, tmp_path):
+        handle = launcher.submit(spec(seconds=60, children=2))
+        self.ready(launcher, handle)
+        os.kill(self.supervisor(handle), signal.SIGKILL)
+        until(lambda: not launcher.cancel(handle) and not processes_of(tmp_path), 2)
+
+    def test_cancel_from_where_the_processes_cannot_be_seen(self, launcher, tmp_path):
+        """As from a container of its own: the supervisor alone sees the file `cancel`."""
+        handle = launcher.submit(spec(seconds=60))
+        self.ready(launcher, handle)
+        known = Path(handle.directory) / "process.json"
+        known.write_text(json.dumps({**json.loads(known.read_text()), "machine": "another"}))
+        launcher.cancel(handle)
+        with pytest.raises(JobDiedError, match="was cancelled"):
+            launcher.result(handle)
+
+    def test_another_process_with_a_dead_jobs_pids_is_left_alone(self, launcher):
+        handle = launcher.submit(spec(exit=1))
+        self.end(launcher, handle)
+        directory = Path(handle.directory)
+        (directory / "exit.json").unlink()
+        known = json.loads((directory / "process.json").read_text())
+        ours = [os.getpid(), 1]  # our pid, with another start time
+        (directory / "process.json").write_text(json.dumps({**known, "leader": ours, "supervisor": ours}))
+        launcher.cancel(handle)
+        assert launcher.state(handle) is JobState.ENDED
+
+    def test_sweep_ends_a_job_whose_supervisor_is_stuck(self, tmp_path):
+        launcher = self.make(tmp_path, orphan_seconds=5)
+        handle = launcher.submit(spec(seconds=60))
+        self.ready(launcher, handle)
+        os.kill(self.supervisor(handle), signal.SIGSTOP)
+        long_ago = time.time() - 100
+        os.utime(Path(handle.directory) / "lease", (long_ago, long_ago))
+        assert launcher.sweep() == [handle.job_key]
+        assert launcher.sweep() == []
+
+    def test_looks_are_short(self, launcher):
+        """They run in the triggerer's threads: 50 ms each at most, in the median."""
+        handle = launcher.submit(spec(seconds=60))
+        self.ready(launcher, handle)
+        seconds = []
+        for _ in range(21):
+            started = time.monotonic()
+            launcher.state(handle)
+            launcher.logs(handle, 0)
+            seconds.append(time.monotonic() - started)
+        launcher.cancel(handle)
+        assert sorted(seconds)[10] < 0.05
+
+    def test_a_command_that_does_not_exist(self, tmp_path):
+        launcher = ProcessLauncher(tmp_path, command=lambda *_: ["/nowhere/python"])
+        handle = launcher.submit(spec())
+        self.end(launcher, handle)
+        with pytest.raises(JobDiedError, match=r"code 127(.|\n)*cannot start /nowhere/python: .*No such file"):
+            launcher.result(handle)
+
+    @pytest.mark.parametrize(
+        ("content", "error", "message"),
+        [
+            ('{"contract_version": 99}', ContractError, "expected 1; got 99"),
+            ('{"contract_version": 1}', JobDiedError, "left a malformed result"),
+            ("not JSON", JobDiedError, "without a result"),
+        ],
+    )
+    def test_a_malformed_result(self, launcher, content, error, message):
+        handle = launcher.submit(spec())
+        self.end(launcher, handle)
+        (Path(handle.directory) / "result.json").write_text(content)
+        with pytest.raises(error, match=message):
+            launcher.result(handle)
+
+    def test_the_result_of_another_job(self, launcher):
+        one, two = launcher.submit(spec(a=1)), launcher.submit(spec(a=2))
+        self.end(launcher, one)
+        self.end(launcher, two)
+        (Path(one.directory) / "result.json").write_bytes((Path(two.directory) / "result.json").read_bytes())
+        with pytest.raises(JobDiedError, match=f"another job's result; expected {one.job_key}; got {two.job_key}"):
+            launcher.result(one)
+
+    def test_the_log_begins_anew_with_the_job(self, launcher):
+        handle = launcher.submit(spec())
+        self.end(launcher, handle)
+        text, offset = launcher.logs(handle, 0)
+        assert launcher.logs(handle, offset + 1000) == (text, offset)
+
+    def test_a_last_line_without_end_is_shown_when_the_job_has_ended(self, launcher):
+        handle = launcher.submit(spec())
+        self.end(launcher, handle)
+        (Path(handle.directory) / "log.txt").write_bytes("ende ä".encode()[:-1])
+        assert launcher.logs(handle, 0) == ("ende \N{REPLACEMENT CHARACTER}", 6)
+
+    def test_a_launcher_that_cannot_start_its_supervisor(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        launcher = ProcessLauncher(tmp_path, command=lambda *_: ["/bin/true"])
+        with pytest.raises(LaunchError, match=r"did not start; got .*No such file"):
+            launcher.submit(spec())
+
+
+def test_no_environment_for_a_framework(tmp_path):
+    launcher = LAUNCHERS["process"](tmp_path / "jobs", tmp_path, 900.0)
+    work = dataclasses.replace(spec(), framework="tensorflow")
+    with pytest.raises(ConfigError, match=r"/tensorflow/bin/python.* make it: python -m venv .*tensorflow\.txt"):
+        launcher.submit(work)
+    assert not (tmp_path / "jobs").exists()
+
+
+def test_the_runtime_is_what_runs(tmp_path):
+    """Without a stage of that name, the job's own error says so."""
+    launcher = ProcessLauncher(tmp_path)
+    handle = launcher.submit(spec())
+    until(lambda: launcher.state(handle) is JobState.ENDED)
+    error = launcher.result(handle).error
+    assert (error.kind, error.type) == ("user", "SpecError")
+    assert error.message.startswith("unknown stage; expected compare | dataset | evaluate | predict")

@@ -1,0 +1,55 @@
+"""What a job is started with."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_mlplat.contract import JobSpec
+from airflow_mlplat.launchers import Limits
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.start import THREAD_VARIABLES, Launch, job_environment, prepare
+
+
+@pytest.fixture
+def launch():
+    return Launch(["/env/bin/python", "-V"], Limits(threads=3), 900, {"dag": "d"})
+
+
+def test_the_environment_is_small_and_known(tmp_path, launch, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("AIRFLOW_HOME", "/secret")
+    found = job_environment(JobDirectory(tmp_path), "tensorflow", launch, "t")
+    assert found["PATH"].startswith("/env/bin:")
+    assert (found["HOME"], found["TMPDIR"]) == (str(tmp_path), str(tmp_path / "tmp"))
+    assert found["CUDA_VISIBLE_DEVICES"] == "0"
+    assert [found[name] for name in THREAD_VARIABLES] == ["3"] * 6
+    assert not {"AIRFLOW_HOME", "PYTHONPATH"} & set(found)
+
+
+def test_without_a_limit_the_libraries_choose_their_threads(tmp_path):
+    found = job_environment(JobDirectory(tmp_path), None, Launch(["/bin/true"], Limits(), 900, {}), "t")
+    assert not set(THREAD_VARIABLES) & set(found)
+
+
+def test_what_the_supervisor_finds(tmp_path, launch):
+    spec = JobSpec("train", "digits", "/store", code_version="c", image="i")
+    directory = JobDirectory(tmp_path)
+    prepare(directory, spec, launch)
+    written = json.loads(directory.launch.read_text())
+    assert JobSpec.from_json(json.loads(directory.spec.read_text())) == spec
+    assert (written["command"], written["limits"]["threads"]) == (["/env/bin/python", "-V"], 3)
+    assert (written["orphan_seconds"], written["labels"]) == (900, {"dag": "d"})
+    assert directory.lease.exists()
+    assert directory.scratch.is_dir()
+
+
+def test_every_start_has_a_token_of_its_own(tmp_path, launch):
+    spec, tokens = JobSpec("train", "digits", "/store", code_version="c", image="i"), set()
+    for name in ("a", "b"):
+        directory = JobDirectory(tmp_path / name)
+        directory.path.mkdir()
+        prepare(directory, spec, launch)
+        tokens.add(json.loads(directory.launch.read_text())["token"])
+    assert len(tokens) == 2
