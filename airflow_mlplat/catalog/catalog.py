@@ -74,8 +74,8 @@ class Catalog:
         with self._session.reading() as connection:
             return jobs.get(connection, key)
 
-    def jobs(self, stage: str | None = None, name: str | None = None, limit: int = 100) -> list[JobRow]:
-        """Recorded jobs, the newest first."""
+    def jobs(self, stage: str | None = None, name: str | None = None, limit: int | None = 100) -> list[JobRow]:
+        """Recorded jobs, the newest first; all of them when the limit is None."""
         with self._session.reading() as connection:
             return jobs.newest(connection, stage, name, limit)
 

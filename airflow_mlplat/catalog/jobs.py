@@ -105,7 +105,7 @@ def get(connection: sa.Connection, key: str) -> JobRow:
     return _job_row(row)
 
 
-def newest(connection: sa.Connection, stage: str | None, name: str | None, limit: int) -> list[JobRow]:
+def newest(connection: sa.Connection, stage: str | None, name: str | None, limit: int | None) -> list[JobRow]:
     """The newest jobs first."""
     query = sa.select(JOB).order_by(JOB.c.created_at.desc(), JOB.c.key).limit(limit)
     for column, wanted in ((JOB.c.stage, stage), (JOB.c.name, name)):

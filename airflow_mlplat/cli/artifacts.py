@@ -1,0 +1,100 @@
+"""`airflow mlplat datasets` and `models`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlplat.cli import places
+from airflow_mlplat.cli.output import command, print_document, print_rows
+from airflow_mlplat.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from airflow_mlplat.catalog import ArtifactRow, Catalog
+
+
+@command
+def list_datasets(args: Namespace) -> None:
+    """Datasets, the newest first."""
+    rows = places.catalog().artifacts("dataset", args.name, args.limit)
+    print_rows(map(_dataset_row, rows), args.output)
+
+
+@command
+def list_models(args: Namespace) -> None:
+    """Models, the newest first, with their accuracy and whether they hold an alias."""
+    catalog = places.catalog()
+    rows = catalog.artifacts("model", args.name, args.limit)
+    accuracy = _accuracy(catalog, rows)
+    aliases: dict[str, list[str]] = {}
+    for alias in catalog.aliases():
+        aliases.setdefault(alias.digest, []).append(f"{alias.name}@{alias.alias}")
+    print_rows(
+        (
+            {
+                **_row(row),
+                "framework": row.document.get("framework"),
+                "accuracy": accuracy.get(row.digest),
+                "alias": ", ".join(aliases.get(row.digest, [])) or None,
+            }
+            for row in rows
+        ),
+        args.output,
+    )
+
+
+@command
+def show_dataset(args: Namespace) -> None:
+    """One dataset."""
+    _show(args, "dataset")
+
+
+@command
+def show_model(args: Namespace) -> None:
+    """One model."""
+    _show(args, "model")
+
+
+def _show(args: Namespace, kind: str) -> None:
+    catalog = places.catalog()
+    bare = ":" not in args.ref and "@" not in args.ref
+    try:
+        ref = catalog.resolve(f"{kind}:{args.ref}" if bare else args.ref)
+    except NotFoundError as error:
+        raise NotFoundError(
+            error.what, expected=error.expected, got=error.got, fix=f"`airflow mlplat {kind}s list`"
+        ) from error
+    if ref.kind != kind:
+        raise NotFoundError(f"{args.ref} is no {kind}", got=ref, fix=f"`airflow mlplat {ref.kind}s show {args.ref}`")
+    row = catalog.artifact(ref)
+    facts = {"created_at": row.created_at.isoformat(), "job": row.job_key}
+    print_document({**_row(row), **facts, **_rest(row.document)}, args.output)
+
+
+def _row(row: ArtifactRow) -> dict[str, Any]:
+    return {"name": row.name, "digest": row.digest, "partition": row.partition}
+
+
+def _dataset_row(row: ArtifactRow) -> dict[str, Any]:
+    document = row.document
+    return {
+        **_row(row),
+        "samples": document.get("samples"),
+        "dropped": sum(document.get("dropped", {}).values()),
+        "spans": len(document.get("spans", ())),
+        "created_at": row.created_at.isoformat(timespec="seconds"),
+    }
+
+
+def _rest(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in ("format", "kind", "name")}
+
+
+def _accuracy(catalog: Catalog, rows: list[ArtifactRow]) -> dict[str, float]:
+    """Model digest → accuracy of its newest evaluation."""
+    found: dict[str, float] = {}
+    for evaluation in catalog.evaluations(row.digest for row in rows):
+        if "accuracy" in evaluation.metrics:
+            found.setdefault(evaluation.model, evaluation.metrics["accuracy"])
+    return found

@@ -1,0 +1,25 @@
+"""The store and the catalog of this installation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_mlplat.catalog import Catalog
+    from airflow_mlplat.store import Store
+
+
+def catalog() -> Catalog:
+    """The catalog, where the environment says it is."""
+    from airflow_mlplat.catalog import open_catalog
+    from airflow_mlplat.hooks.settings import load_settings
+
+    return open_catalog(load_settings().catalog)
+
+
+def store() -> Store:
+    """The store, where the environment says it is."""
+    from airflow_mlplat.hooks.settings import load_settings
+    from airflow_mlplat.store import open_store
+
+    return open_store(load_settings().store)

@@ -1,0 +1,50 @@
+"""`airflow mlplat gc` and `fsck`."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from airflow_mlplat.cli import places
+from airflow_mlplat.cli.output import command, print_document
+from airflow_mlplat.errors import MlplatError, SpecError
+
+
+@command
+def gc(args: Namespace) -> None:
+    """Remove garbage, or count it."""
+    from airflow_mlplat.store import collect_garbage
+
+    if not args.grace_seconds >= 0:  # nan too
+        raise SpecError("--grace-seconds is no time", expected="seconds >= 0", got=args.grace_seconds)
+    report = collect_garbage(places.store(), args.grace_seconds, args.dry_run)
+    if args.output == "table":
+        verb = "would remove" if args.dry_run else "removed"
+        print(f"{verb} {report.files} files, {report.bytes} bytes")
+    else:
+        print_document({"dry_run": args.dry_run, "files": report.files, "bytes": report.bytes}, args.output)
+
+
+@command
+def fsck(args: Namespace) -> int:
+    """Check everything; 1 when something is wrong."""
+    from airflow_mlplat.cli.check import check_catalog
+    from airflow_mlplat.store import Problem, check_store
+
+    store, catalog = places.store(), places.catalog()
+    report = check_store(store)
+    checked, problems = report.checked, list(report.problems)
+    try:
+        compared = check_catalog(catalog, store)
+    except MlplatError as error:  # what is damaged is said by `check_store`; the comparison cannot go past it
+        problems.append(Problem("catalog", f"cannot be compared with the store: {error}"))
+    else:
+        checked, problems = {**checked, **compared.checked}, problems + compared.problems
+    if args.output == "table":
+        for problem in problems:
+            print(f"{problem.path}: {problem.what}", file=sys.stderr)
+        print(", ".join(f"{count} {what}" for what, count in checked.items()) + f": {len(problems)} problems")
+    else:
+        found = [{"path": problem.path, "what": problem.what} for problem in problems]
+        print_document({"checked": checked, "problems": found}, args.output)
+    return 1 if problems else 0
