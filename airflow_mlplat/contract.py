@@ -54,7 +54,9 @@ def canonical_json(document: Any) -> bytes:
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return text.encode()  # fails for a lone surrogate
     except (TypeError, ValueError) as error:
-        raise SpecError("document is not plain JSON", got=error, fix="use str, int, float, bool, None, list, dict") from error
+        raise SpecError(
+            "document is not plain JSON", got=error, fix="use str, int, float, bool, None, list, dict"
+        ) from error
 
 
 def digest(content: bytes | Any) -> str:
@@ -80,7 +82,9 @@ class Ref:
         if self.kind not in KINDS:
             raise SpecError("reference of unknown kind", expected=" | ".join(KINDS), got=repr(self.kind))
         if not isinstance(self.digest, str) or not re.fullmatch("[0-9a-f]{64}", self.digest):
-            raise SpecError(f"reference to {self.kind} {self.name!r} has no digest", expected="64 hex digits", got=repr(self.digest))
+            raise SpecError(
+                f"reference to {self.kind} {self.name!r} has no digest", expected="64 hex digits", got=repr(self.digest)
+            )
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}@{self.digest[:12]}"
@@ -224,7 +228,11 @@ def _fields(instance: Any) -> dict[str, Any]:
 
 
 _JSON_TYPES: dict[str, tuple[type, ...]] = {
-    "str": (str,), "int": (int,), "dict": (dict,), "str | None": (str, type(None)), "JobError | None": (dict, type(None)),
+    "str": (str,),
+    "int": (int,),
+    "dict": (dict,),
+    "str | None": (str, type(None)),
+    "JobError | None": (dict, type(None)),
 }
 
 
@@ -235,15 +243,21 @@ def _checked(cls: Any, document: Any) -> dict[str, Any]:
     version = document.get("contract_version", CONTRACT_VERSION if cls is JobError else None)
     if version != CONTRACT_VERSION:
         raise ContractError(
-            f"{cls.__name__} of another contract version", expected=CONTRACT_VERSION, got=version,
+            f"{cls.__name__} of another contract version",
+            expected=CONTRACT_VERSION,
+            got=version,
             fix="install the same airflow-mlplat wheel in Airflow's environment and in the job's",
         )
     known = {f.name: f for f in dataclasses.fields(cls)}
     unknown = sorted(set(document) - set(known))
-    required = {n for n, f in known.items() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING}
+    required = {
+        n for n, f in known.items() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    }
     missing = sorted(required - set(document))
     if unknown or missing:
-        raise SpecError(f"{cls.__name__} has the wrong fields", expected=sorted(known), got=f"unknown {unknown}, missing {missing}")
+        raise SpecError(
+            f"{cls.__name__} has the wrong fields", expected=sorted(known), got=f"unknown {unknown}, missing {missing}"
+        )
     filled = {}
     for name, f in known.items():
         default = f.default_factory() if f.default_factory is not dataclasses.MISSING else f.default

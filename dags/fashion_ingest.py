@@ -46,7 +46,5 @@ with DAG(
         complete=DoneFlag("SELECT done FROM days WHERE day = :partition"),
     )
     bridge = BridgeOperator(task_id="bridge", source=photos("train"), dataset="fashion")
-    test_set = BridgeOperator(
-        task_id="test_set", source=photos("test"), dataset="fashion-test", partition="2026-01-01"
-    )
+    test_set = BridgeOperator(task_id="test_set", source=photos("test"), dataset="fashion-test", partition="2026-01-01")
     test_set >> complete >> bridge

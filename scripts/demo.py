@@ -29,7 +29,9 @@ def say(text: str) -> None:
 
 def make_stack() -> Stack:
     sources = HOME / "sources" / "fashion"
-    return Stack(HOME, extra={"AIRFLOW_CONN_FASHION": json.dumps({"conn_type": "sqlite", "host": str(sources / "fashion.db")})})
+    return Stack(
+        HOME, extra={"AIRFLOW_CONN_FASHION": json.dumps({"conn_type": "sqlite", "host": str(sources / "fashion.db")})}
+    )
 
 
 def partitions_of(stack: Stack, dag_id: str) -> dict[str, str]:
@@ -73,9 +75,13 @@ def report(stack: Stack) -> bool:
     print(f"\n{'partition':<11} {'dataset':<13} {'accuracy of each model, with its 95 % interval':<72} decision")
     for day in DAYS:
         for decision in (d for d in decisions if d["partition"] == day):
-            print(f"{day:<11} {decision['dataset'][:12]:<13} {decision['accuracies']:<72} "
-                  f"{decision['outcome']}: {decision['reason']}")
-    champion = json.loads(stack.cli("mlplat", "champion", "show", "fashion", "--output", "json", check=False).stdout or "[]")
+            print(
+                f"{day:<11} {decision['dataset'][:12]:<13} {decision['accuracies']:<72} "
+                f"{decision['outcome']}: {decision['reason']}"
+            )
+    champion = json.loads(
+        stack.cli("mlplat", "champion", "show", "fashion", "--output", "json", check=False).stdout or "[]"
+    )
     print(f"\nchampion  {json.dumps(champion)}" if champion else "\nno champion was promoted")
     return bool(champion)
 

@@ -128,11 +128,18 @@ def seed(folder: Path, per_day: int | None = None, tests: int | None = None) -> 
     return result
 
 
-def rows_of(split: str, labels: np.ndarray, days: tuple[str, ...], limit: int | None) -> list[tuple[int, str, str, str]]:
+def rows_of(
+    split: str, labels: np.ndarray, days: tuple[str, ...], limit: int | None
+) -> list[tuple[int, str, str, str]]:
     """(id, day, path, class name) of the images, an equal share to each day."""
     share = len(labels) // len(days)
     return [
-        (day_number * share + n, day, f"{split}/{day_number * share + n:05}.png", CLASSES[labels[day_number * share + n]])
+        (
+            day_number * share + n,
+            day,
+            f"{split}/{day_number * share + n:05}.png",
+            CLASSES[labels[day_number * share + n]],
+        )
         for day_number, day in enumerate(days)
         for n in range(min(share, limit or share))
     ]

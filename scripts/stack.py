@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+AUTH_MANAGER = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 PROCESSES = {
     "api-server": ["api-server", "--workers", "1"],
     "scheduler": ["scheduler", "--skip-serve-logs"],
@@ -83,7 +84,7 @@ class Stack:
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__SECRET_KEY": self._secret("api"),
             "AIRFLOW__API_AUTH__JWT_SECRET": self._secret("jwt"),
-            "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+            "AIRFLOW__CORE__AUTH_MANAGER": AUTH_MANAGER,
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.address}/execution/",
             "AIRFLOW__CORE__FERNET_KEY": "",
@@ -105,7 +106,9 @@ class Stack:
             [str(self.airflow), *arguments], env=self.env, cwd=self.folder, capture_output=True, text=True, check=False
         )
         if check and done.returncode:
-            raise SystemExit(f"airflow {' '.join(arguments)} failed ({done.returncode}):\n{(done.stdout + done.stderr)[-4000:]}")
+            raise SystemExit(
+                f"airflow {' '.join(arguments)} failed ({done.returncode}):\n{(done.stdout + done.stderr)[-4000:]}"
+            )
         return done
 
     def start(self, seconds: float = 180) -> None:
@@ -117,8 +120,13 @@ class Stack:
                 continue
             with (self.folder / f"{name}.log").open("ab") as log:
                 process = subprocess.Popen(
-                    [str(self.airflow), *arguments], env=self.env, cwd=self.folder, stdin=subprocess.DEVNULL,
-                    stdout=log, stderr=log, start_new_session=True,
+                    [str(self.airflow), *arguments],
+                    env=self.env,
+                    cwd=self.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
             self.pids[name] = [process.pid, born(process.pid)]
             self.state.write_text(json.dumps({"port": self.port, "pids": self.pids}))

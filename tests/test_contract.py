@@ -62,7 +62,7 @@ def test_golden_files_follow_the_schemas(root: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_another_contract_version_is_refused_with_both_named(root: Path, name: str) -> None:
-    with pytest.raises(ContractError, match="another contract version; expected 1; got 2.*install the same"):
+    with pytest.raises(ContractError, match=r"another contract version; expected 1; got 2.*install the same"):
         GOLDEN[name].from_json({**golden(root, name), "contract_version": 2})
 
 

@@ -73,7 +73,11 @@ def test_every_import_is_allowed(root: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "line", "told"),
     [
-        ("store/x.py", "from airflow_mlplat.catalog import Catalog", "store/x.py:1 imports airflow_mlplat.catalog.Catalog"),
+        (
+            "store/x.py",
+            "from airflow_mlplat.catalog import Catalog",
+            "store/x.py:1 imports airflow_mlplat.catalog.Catalog",
+        ),
         ("data/x.py", "import airflow.sdk", "which jobs do not have"),
         ("stages/x.py", "def f():\n    import tensorflow", "outside a framework's own file"),
         ("attic/x.py", "", "is not in the table"),

@@ -83,8 +83,11 @@ class JobHook(BaseHook):
         """
         path = Path(path)
         if not path.is_file():
-            raise BuildError(f"build file {str(path)!r} does not exist", got=f"working directory {Path.cwd()}",
-                             fix="give a path relative to the DAG file, or an absolute one")
+            raise BuildError(
+                f"build file {str(path)!r} does not exist",
+                got=f"working directory {Path.cwd()}",
+                fix="give a path relative to the DAG file, or an absolute one",
+            )
         return self.store.put_blob(path.read_bytes())
 
     def record(self, spec: JobSpec, result: JobResult, run: RunInfo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -68,11 +69,11 @@ class BridgeOperator(BaseOperator):
                 hook.store,
                 dataset=self.dataset,
                 partition=partition,
-                previous=Previous(row.ref, row.fingerprint) if row else None,
+                previous=Previous(row.ref, row.fingerprint) if row and row.fingerprint else None,
                 max_bad_fraction=self.max_bad_fraction,
                 allow_empty=self.allow_empty,
                 filesystem=media_filesystem(self.media_conn_id),
-                log=self.log,
+                log=logging.getLogger(__name__),
             )
             hook.catalog.commit_span(
                 bridged.ref,
@@ -83,7 +84,12 @@ class BridgeOperator(BaseOperator):
                 source=self.source.describe(),
                 run=run_info(context, partition),
             )
-        self.log.info("%s %s: %d samples, bad: %s", "Reused" if bridged.reused else "Bridged", bridged.ref,
-                      bridged.samples, bridged.quarantined or "none")
+        self.log.info(
+            "%s %s: %d samples, bad: %s",
+            "Reused" if bridged.reused else "Bridged",
+            bridged.ref,
+            bridged.samples,
+            bridged.quarantined or "none",
+        )
         context["outlet_events"][span_asset(self.dataset)].add_partitions(partition)
         return bridged.ref.to_json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.catalog import DecisionInput, DecisionRow, RunInfo
@@ -76,7 +77,9 @@ class CompareOperator(JobOperator):
             inputs={"challengers": comparison.challengers, "champion": against},
         )
 
-    def finish(self, context: Context, hook: JobHook, spec: JobSpec, result: JobResult, partition: str) -> dict[str, Any]:
+    def finish(
+        self, context: Context, hook: JobHook, spec: JobSpec, result: JobResult, partition: str
+    ) -> dict[str, Any]:
         """Decide by what the gate found; go round again after a prediction, or when the champion moved."""
         run = run_info(context, partition)
         hook.record(spec, result, run)
@@ -124,8 +127,9 @@ class CompareOperator(JobOperator):
         return Ref("decision", decided.name, decided.node.removeprefix("decision:")).to_json()
 
 
+@dataclass(frozen=True)
 class Comparison:
-    """What is compared with what; its key is the same whenever the same comparison is asked for.
+    """What is compared with what.
 
     Args:
         name: Of the model.
@@ -136,15 +140,25 @@ class Comparison:
         champion: The model that holds the place now.
     """
 
-    def __init__(
-        self, name: str, alias: str, challengers: Sequence[Ref], holdout: Ref, partition: str, champion: Ref | None
-    ) -> None:
-        self.name, self.alias, self.partition = name, alias, partition
-        self.challengers, self.holdout, self.champion = list(challengers), holdout, champion
-        self.key = digest({
-            "name": name, "alias": alias, "partition": partition, "holdout": holdout.digest,
-            "challengers": sorted(ref.digest for ref in challengers),
-        })  # fmt: skip
+    name: str
+    alias: str
+    challengers: list[Ref]
+    holdout: Ref
+    partition: str
+    champion: Ref | None
+
+    @property
+    def key(self) -> str:
+        """The same whenever the same comparison is asked for, whoever is champion then."""
+        return digest(
+            {
+                "name": self.name,
+                "alias": self.alias,
+                "partition": self.partition,
+                "holdout": self.holdout.digest,
+                "challengers": sorted(ref.digest for ref in self.challengers),
+            }
+        )
 
     @classmethod
     def of(cls, operator: CompareOperator, hook: JobHook, partition: str) -> Comparison:
@@ -159,12 +173,17 @@ class Comparison:
         holdouts = {hook.store.manifest(ref)["dataset"] for ref in challengers}
         if len(holdouts) != 1:
             raise SpecError(
-                "challengers were not measured on one test set", expected="predictions of one dataset version",
+                "challengers were not measured on one test set",
+                expected="predictions of one dataset version",
                 got=f"{len(challengers)} predictions of {len(holdouts)} datasets",
             )
         name, at, alias = operator.champion.partition("@")
         if not (name and at and alias):
-            raise SpecError("champion is no alias", expected="a name like 'fashion@champion'", got=repr(operator.champion))
+            raise SpecError(
+                "champion is no alias", expected="a name like 'fashion@champion'", got=repr(operator.champion)
+            )
         row = hook.catalog.alias(name, alias)
-        (holdout,) = (ref for ref in map(Ref.from_json, hook.store.manifest(challengers[0])["parents"]) if ref.kind == "dataset")
+        (holdout,) = (
+            ref for ref in map(Ref.from_json, hook.store.manifest(challengers[0])["parents"]) if ref.kind == "dataset"
+        )
         return cls(name, alias, challengers, holdout, partition, Ref("model", name, row.digest) if row else None)

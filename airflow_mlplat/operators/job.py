@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_mlplat.catalog import RunInfo
 from airflow_mlplat.contract import JobResult, JobSpec
 from airflow_mlplat.errors import PlatformError, UserError
 from airflow_mlplat.hooks.jobs import JobHook
@@ -58,11 +57,6 @@ class JobOperator(BaseOperator):
     def spec(self, hook: JobHook, partition: str) -> JobSpec:
         """The work to be done for a partition, told from the catalog and the operator's arguments."""
 
-    def output(self, hook: JobHook, spec: JobSpec, result: JobResult, run: RunInfo) -> dict[str, Any]:
-        """What the task returns, after the result was recorded: the reference to its one output, as JSON."""
-        (ref,) = result.outputs.values()
-        return ref.to_json()
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Reuse the job's result, or start the job and wait for it."""
         with task_errors():
@@ -94,11 +88,13 @@ class JobOperator(BaseOperator):
                 raise kind(f"job {handle.job_key[:12]} ({result.stage}) failed: {result.error.message.rstrip('.')}")
             return self.finish(context, hook, launcher.spec(handle), result, partition)
 
-    def finish(self, context: Context, hook: JobHook, spec: JobSpec, result: JobResult, partition: str) -> dict[str, Any]:
-        """Enter the result into the catalog and give the task's output."""
-        run = run_info(context, partition)
-        hook.record(spec, result, run)
-        return self.output(hook, spec, result, run)
+    def finish(
+        self, context: Context, hook: JobHook, spec: JobSpec, result: JobResult, partition: str
+    ) -> dict[str, Any]:
+        """Enter the result into the catalog; returns the reference to its one output, as JSON."""
+        hook.record(spec, result, run_info(context, partition))
+        (ref,) = result.outputs.values()
+        return ref.to_json()
 
     def wait(self, hook: JobHook, handle: Handle) -> None:
         """Follow the job from this worker; ending the task ends the job (`on_kill`)."""

@@ -39,7 +39,9 @@ class PromoteOperator(BaseOperator):
             ref = Ref.from_json(self.decision)
             made = hook.catalog.decision_of(ref)
             if made.outcome == "recommended":
-                shared = {f.name: getattr(made, f.name) for f in dataclasses.fields(DecisionInput) if hasattr(made, f.name)}
+                shared = {
+                    f.name: getattr(made, f.name) for f in dataclasses.fields(DecisionInput) if hasattr(made, f.name)
+                }
                 made = hook.catalog.decide(
                     DecisionInput(**{
                         **shared, "key": digest({"promote": made.key}), "outcome": "promoted", "challengers": 0,
@@ -48,5 +50,7 @@ class PromoteOperator(BaseOperator):
                 )  # fmt: skip
             self.log.info("%s of %s: %s, %s", made.name, made.partition, made.outcome, made.reason)
             if made.outcome == "champion-moved":
-                raise UserError(f"nothing was promoted: {made.reason}", fix="clear the comparison, so that it is made again")
+                raise UserError(
+                    f"nothing was promoted: {made.reason}", fix="clear the comparison, so that it is made again"
+                )
         return ref.to_json()

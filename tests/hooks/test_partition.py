@@ -38,7 +38,7 @@ def test_the_operators_argument_wins() -> None:
 
 
 def test_never_the_clock() -> None:
-    with pytest.raises(PartitionError, match="names no partition. trigger it with a partition key, or with the param"):
+    with pytest.raises(PartitionError, match=r"names no partition. trigger it with a partition key, or with the param"):
         resolve_partition(context(partition_key=None, logical_date=None))
 
 

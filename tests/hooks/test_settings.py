@@ -31,7 +31,11 @@ def test_each_place_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ENVIRONMENT:
         monkeypatch.setenv(name, "7" if name.endswith("SECONDS") else f"/x/{name}")
     settings = load_settings()
-    assert (str(settings.home), settings.store, settings.catalog) == ("/x/MLPLAT_HOME", "/x/MLPLAT_STORE", "/x/MLPLAT_CATALOG")
+    assert (str(settings.home), settings.store, settings.catalog) == (
+        "/x/MLPLAT_HOME",
+        "/x/MLPLAT_STORE",
+        "/x/MLPLAT_CATALOG",
+    )
     assert (str(settings.environments), settings.orphan_seconds) == ("/x/MLPLAT_ENVIRONMENTS", 7)
 
 

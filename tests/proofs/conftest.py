@@ -39,7 +39,9 @@ class Row:
 
     def __str__(self) -> str:
         figure = f"{self.figure:.4g}" if isinstance(self.figure, float) else self.figure
-        return f"{self.name} | {figure} {self.unit} | {self.target} | {self.verdict}" + (f" | {self.note}" if self.note else "")
+        return f"{self.name} | {figure} {self.unit} | {self.target} | {self.verdict}" + (
+            f" | {self.note}" if self.note else ""
+        )
 
 
 @dataclass
@@ -60,7 +62,9 @@ class Proof:
             holds: Whether the figure keeps the promise.
             note: What a reader should know.
         """
-        row = Row(self.name, figure, unit, target, VERDICTS[bool(holds)], round(time.monotonic() - self.started, 1), note)
+        row = Row(
+            self.name, figure, unit, target, VERDICTS[bool(holds)], round(time.monotonic() - self.started, 1), note
+        )
         print(f"\n{row}", flush=True)
         self.rows.append(row)
 
@@ -78,7 +82,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     marks = {item: item.get_closest_marker("proof") for item in items}
     known = {mark.args[0] for mark in marks.values() if mark}
     if wanted - known:
-        raise pytest.UsageError(f"no such proof: {', '.join(sorted(wanted - known))}; there are {', '.join(sorted(known))}")
+        raise pytest.UsageError(
+            f"no such proof: {', '.join(sorted(wanted - known))}; there are {', '.join(sorted(known))}"
+        )
     items[:] = [
         item
         for item, mark in marks.items()
@@ -107,7 +113,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     report = (yield).get_result()
     mark = item.get_closest_marker("proof")
     if mark and report.failed and call.when in ("setup", "call"):
-        ROWS.append(Row(mark.args[0], "broke", "", "", VERDICTS[False], round(call.duration, 1), str(call.excinfo.value)[:500]))
+        ROWS.append(
+            Row(mark.args[0], "broke", "", "", VERDICTS[False], round(call.duration, 1), str(call.excinfo.value)[:500])
+        )
 
 
 def pytest_sessionfinish() -> None:

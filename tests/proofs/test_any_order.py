@@ -8,7 +8,11 @@ import pytest
 
 from tests.proofs.conftest import Proof
 
-ORDERS = {"forwards": ["--max-active-runs", "1"], "backwards": ["--max-active-runs", "1", "--run-backwards"], "four": ["--max-active-runs", "4"]}
+ORDERS = {
+    "forwards": ["--max-active-runs", "1"],
+    "backwards": ["--max-active-runs", "1", "--run-backwards"],
+    "four": ["--max-active-runs", "4"],
+}
 
 
 @pytest.mark.proof("any-order", slow=True)
@@ -25,4 +29,9 @@ def test_any_order(proof: Proof, fashion_home: Callable) -> None:
         assert len(expected) == things, expected
         for name in ("backwards", "four"):
             equal = sum(seen[name][kind].get(key) == digest for key, digest in expected.items())
-            proof.row(equal, f"of {things} {kind}s equal, {name} against forwards", f"{things}", equal == things == len(seen[name][kind]))
+            proof.row(
+                equal,
+                f"of {things} {kind}s equal, {name} against forwards",
+                f"{things}",
+                equal == things == len(seen[name][kind]),
+            )

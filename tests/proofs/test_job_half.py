@@ -26,7 +26,9 @@ def test_job_half(proof: Proof) -> None:
         (python[:4], numpy[:5], airflow) == ("3.9.", "1.19.", "without"),
     )  # fmt: skip
     env = {**os.environ, "MLPLAT_TEST_FORBID_SKIPS": "0"}
-    done = subprocess.run([PYTHON, "-m", "pytest", "-q", *TESTS], cwd=ROOT, env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [PYTHON, "-m", "pytest", "-q", *TESTS], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
     passed, failed, skipped = (
         int(found.group(1)) if (found := re.search(rf"(\d+) {word}", done.stdout)) else 0
         for word in ("passed", "failed|error", "skipped")

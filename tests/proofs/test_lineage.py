@@ -21,8 +21,19 @@ def test_lineage(proof: Proof, fashion_home: Callable) -> None:
     kinds = {name.split(":")[0] for name in graph["nodes"]}
     reached = [kind for kind in WANTED if kind in kinds]
     missing = sorted(set(WANTED) - set(reached))
-    proof.row(len(reached), f"of {len(WANTED)} kinds of ancestors reached", f"{len(WANTED)}", not missing, f"missing: {missing}" if missing else ", ".join(reached))
+    proof.row(
+        len(reached),
+        f"of {len(WANTED)} kinds of ancestors reached",
+        f"{len(WANTED)}",
+        not missing,
+        f"missing: {missing}" if missing else ", ".join(reached),
+    )
     queries = [node["detail"].get("query", "") for node in graph["nodes"].values() if node["kind"] == "source"]
-    proof.row(sum("SELECT id, path, label" in query for query in queries), "source queries in words", ">= 1", any("SELECT id, path, label" in query for query in queries))
+    proof.row(
+        sum("SELECT id, path, label" in query for query in queries),
+        "source queries in words",
+        ">= 1",
+        any("SELECT id, path, label" in query for query in queries),
+    )
     files = [node["name"] for node in graph["nodes"].values() if node["kind"] == "file"]
     proof.row(len(files), "build file with its digest", ">= 1", "build.py" in files)

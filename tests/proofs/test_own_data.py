@@ -48,9 +48,20 @@ def test_own_data(proof: Proof, clean_environment: Path, uv: str, tmp_path: Path
     typed = [line[2:] for what in ("install", "run") for line in parts[what].splitlines() if line.startswith("$ ")]
     script = "\n".join(["set -e", *(line for line in typed if not line.startswith("pip install"))])
     script += "\nairflow mlplat champion show digits --output json > champion.json\n"
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "MLPLAT", "PYTHON", "VIRTUAL_ENV"))}
+    inherited = {
+        k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "MLPLAT", "PYTHON", "VIRTUAL_ENV"))
+    }
     path = f"{clean_environment / 'bin'}:{Path(uv).parent}:{os.environ['PATH']}"
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env={**inherited, "PATH": path}, capture_output=True, text=True)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={**inherited, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     champion = json.loads((tmp_path / "champion.json").read_text())
-    proof.row(len(champion), "champion after one `airflow dags test`", "1", len(champion) == 1, json.dumps(champion)[:200])
+    proof.row(
+        len(champion), "champion after one `airflow dags test`", "1", len(champion) == 1, json.dumps(champion)[:200]
+    )

@@ -18,7 +18,8 @@ CONTENDER = """
 import json, sys, time
 from pathlib import Path
 from airflow_mlplat.catalog import DecisionInput, RunInfo, open_catalog
-url, folder, me, rounds, processes = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
+url, folder = sys.argv[1], Path(sys.argv[2])
+me, rounds, processes = map(int, sys.argv[3:])
 catalog = open_catalog(url)
 for turn in range(rounds):
     champion = catalog.alias("race")
@@ -46,7 +47,9 @@ def fill(url: str) -> None:
     for turn in range(ROUNDS):
         for me in range(PROCESSES):
             ref = Ref("model", "race", f"{turn:032x}{me:032x}")
-            spec = JobSpec(stage="train", name="race", store="/s", code_version="c", image="i", params={"n": [turn, me]})
+            spec = JobSpec(
+                stage="train", name="race", store="/s", code_version="c", image="i", params={"n": [turn, me]}
+            )
             result = JobResult(job_key=spec.key, stage="train", outputs={"model": ref})
             document = {"format": 1, "kind": "model", "name": "race", "files": {}, "parents": []}
             catalog.record_job(spec, result, {ref.digest: document}, RunInfo("race", "fill", "train", me, "2026-01-01"))
@@ -58,12 +61,16 @@ def race(url: str, folder: Path) -> tuple[list[int], list[str], int, int]:
 
     folder.mkdir()
     fill(url)
-    arguments = [[sys.executable, "-c", CONTENDER, url, folder, str(n), str(ROUNDS), str(PROCESSES)] for n in range(PROCESSES)]
+    arguments = [
+        [sys.executable, "-c", CONTENDER, url, folder, str(n), str(ROUNDS), str(PROCESSES)] for n in range(PROCESSES)
+    ]
     running = [subprocess.Popen(argument, cwd=ROOT) for argument in arguments]
     end = time.monotonic() + 600
     codes = [process.wait(max(1, end - time.monotonic())) for process in running]
     assert codes == [0] * PROCESSES
-    outcomes = [[json.loads((folder / f"done-{turn}-{me}").read_text()) for me in range(PROCESSES)] for turn in range(ROUNDS)]
+    outcomes = [
+        [json.loads((folder / f"done-{turn}-{me}").read_text()) for me in range(PROCESSES)] for turn in range(ROUNDS)
+    ]
     winners = [sum(outcome == "promoted" for outcome, _ in turn) for turn in outcomes]
     losers = [reason for turn in outcomes for outcome, reason in turn if outcome == "champion-moved"]
     catalog = open_catalog(url)

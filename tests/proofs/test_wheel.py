@@ -41,13 +41,22 @@ def answer(method: str, url: str) -> int:
 @pytest.mark.proof("wheel")
 def test_wheel(proof: Proof, clean_environment: Path, tmp_path: Path, stack: Callable) -> None:
     bin = clean_environment / "bin"
-    env = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow"), "MLPLAT_HOME": str(tmp_path), "PYTHONWARNINGS": "ignore"}
+    env = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "MLPLAT_HOME": str(tmp_path),
+        "PYTHONWARNINGS": "ignore",
+    }
 
     def run(*command: str) -> str:
-        return subprocess.run([str(bin / command[0]), *command[1:]], env=env, check=True, capture_output=True, text=True).stdout
+        return subprocess.run(
+            [str(bin / command[0]), *command[1:]], env=env, check=True, capture_output=True, text=True
+        ).stdout
 
     providers = [row["package_name"] for row in json.loads(run("airflow", "providers", "list", "--output", "json"))]
-    proof.row(providers.count("airflow-mlplat"), "entry in `airflow providers list`", "1", "airflow-mlplat" in providers)
+    proof.row(
+        providers.count("airflow-mlplat"), "entry in `airflow providers list`", "1", "airflow-mlplat" in providers
+    )
     plugins = run("airflow", "plugins", "--output", "json")
     proof.row(plugins.count('"mlplat"'), "entry in `airflow plugins`", "1", '"mlplat"' in plugins)
     valid = run("python", "-c", SCHEMA).strip()
@@ -57,8 +66,16 @@ def test_wheel(proof: Proof, clean_environment: Path, tmp_path: Path, stack: Cal
     started = stack("home", airflow=bin / "airflow", dags=tmp_path / "none", environments=tmp_path / "none")
     urls = {(method, prefix + path.replace("{", "").replace("}", "").replace(":path", ""))
             for prefix, path, methods in routes for method in methods}  # fmt: skip
-    urls |= {("GET", prefix + extra) for prefix, _, _ in routes for extra in ("/", "/openapi.json", "/docs", "/nowhere")}
+    urls |= {
+        ("GET", prefix + extra) for prefix, _, _ in routes for extra in ("/", "/openapi.json", "/docs", "/nowhere")
+    }
     statuses = {(method, path): answer(method, started.address + path) for method, path in sorted(urls)}
     open_ones = {key: status for key, status in statuses.items() if status not in (401, 403)}
     note = f"open: {open_ones}" if open_ones else "every page, method and unknown path"
-    proof.row(len(statuses) - len(open_ones), "routes that ask for a login", f"{len(statuses)}", statuses and not open_ones, note)
+    proof.row(
+        len(statuses) - len(open_ones),
+        "routes that ask for a login",
+        f"{len(statuses)}",
+        statuses and not open_ones,
+        note,
+    )
