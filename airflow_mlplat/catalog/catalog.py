@@ -268,8 +268,10 @@ class Catalog:
             NotFoundError: Nothing is known of it.
         """
         with self._session.reading() as connection:
-            is_ref = isinstance(ref, Ref)
-            root = lineage.node(ref.kind, ref.digest) if is_ref else names.resolve_node(connection, ref)  # type: ignore
+            if isinstance(ref, Ref):
+                root = lineage.node(ref.kind, ref.digest)
+            else:
+                root = names.resolve_node(connection, ref)
             return lineage.graph(connection, root, direction)
 
     def resolve(self, text: str, *, partition: str | None = None) -> Ref:

@@ -11,7 +11,9 @@ _ROOM = "airflow_mlplat.cli"
 _OUTPUT = Arg(
     ("-o", "--output"), help="Output format (default: table)", choices=("table", "json", "yaml"), default="table"
 )
-_LIMIT = Arg(("--limit",), help="Show so many at most, the newest (default: 50)", type=positive_int(allow_zero=False), default=50)
+_LIMIT = Arg(
+    ("--limit",), help="Show so many at most, the newest (default: 50)", type=positive_int(allow_zero=False), default=50
+)
 _ONLY = Arg(("name",), help="Only those of this name", nargs="?")
 _REF = Arg(("ref",), help="NAME, NAME@champion, KIND:NAME, NAME@DIGEST or DIGEST (its first 6 digits will do)")
 _NODE = Arg(

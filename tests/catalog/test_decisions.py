@@ -170,7 +170,7 @@ def test_rollbacks_go_back_one_by_one(catalog, make):
 
 
 def test_rollback_needs_the_champion_that_is_expected(catalog, make):
-    with pytest.raises(NotFoundError, match="'fashion' has no champion. promote a model first"):
+    with pytest.raises(NotFoundError, match=r"'fashion' has no champion\. promote a model first"):
         catalog.rollback("fashion", expected="0" * 64, run=make.run())
     model = make.model(1).digest
     make.promote(model)

@@ -53,9 +53,9 @@ def test_wrong_urls_say_what_is_right(url, message):
 def test_password_is_never_shown():
     session = Session("postgresql://me:secret@127.0.0.1:1/none?connect_timeout=1")
     assert "secret" not in session.url
-    with pytest.raises(CatalogError, match=r"the catalog postgresql\+psycopg://me:\*\*\*@.* failed; got .*") as caught:
-        with session.reading():
-            pass
+    words = r"the catalog postgresql\+psycopg://me:\*\*\*@.* failed; got .*"
+    with pytest.raises(CatalogError, match=words) as caught, session.reading():
+        pass
     assert "secret" not in str(caught.value)
 
 
@@ -82,9 +82,9 @@ def test_failing_transaction_leaves_nothing(session):
 
 
 def test_database_errors_become_catalog_errors_in_few_words(session):
-    with pytest.raises(CatalogError, match=r"failed; got (IntegrityError: UNIQUE|UniqueViolation)") as caught:
-        with session.writing("test") as connection:
-            connection.execute(sa.insert(TABLE), [{"key": 1, "document": "long" * 1000}] * 2)
+    words = r"failed; got (IntegrityError: UNIQUE|UniqueViolation)"
+    with pytest.raises(CatalogError, match=words) as caught, session.writing("test") as connection:
+        connection.execute(sa.insert(TABLE), [{"key": 1, "document": "long" * 1000}] * 2)
     assert len(str(caught.value)) < 500
 
 

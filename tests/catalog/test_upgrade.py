@@ -90,7 +90,7 @@ def test_newer_catalog_is_refused(url):
     with session.writing("test") as connection:
         connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(
-        CatalogError, match="a revision that this version does not know; expected at most 0001; got .*9999"
+        CatalogError, match=r"a revision that this version does not know; expected at most 0001; got .*9999"
     ):
         open_catalog(url)
 

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+
+def test_list_datasets(mlplat, world):
+    code, out, _ = mlplat("datasets", "list")
+    lines = out.splitlines()
+    assert code == 0 and lines[0].split(" | ")[0].strip() == "name"
+    assert [world.datasets[1].digest[:12] in out, "2026-01-02" in out, world.datasets[1].digest in out] == [
+        True,
+        True,
+        False,
+    ]
+    _, out, _ = mlplat("datasets", "list", "--output", "json", "--limit", "1")
+    (row,) = json.loads(out)
+    assert row["digest"] == world.datasets[1].digest and row["samples"] == 4 and row["partition"] == "2026-01-02"
+    assert mlplat("datasets", "list", "other")[:2] == (0, "No data found\n")
+
+
+def test_list_models_tells_the_champion(mlplat, world):
+    _, out, _ = mlplat("models", "list", "fashion", "--output", "yaml")
+    rows = yaml.safe_load(out)
+    assert [(row["digest"], row["alias"]) for row in rows] == [
+        (world.models[1].digest, "fashion@champion"),
+        (world.models[0].digest, None),
+    ]
+    assert "numpy" in mlplat("models", "list")[1]
+
+
+@pytest.mark.parametrize("text", ["fashion", "dataset:fashion", "{}", "fashion@{}"])
+def test_show_dataset(mlplat, world, text):
+    code, out, _ = mlplat("datasets", "show", text.format(world.datasets[1].digest[:8]), "--output", "json")
+    document = json.loads(out)
+    assert code == 0 and document["digest"] == world.datasets[1].digest
+    assert document["label_counts"] == [2, 2] and document["job"]
+
+
+def test_show_model(mlplat, world):
+    code, out, _ = mlplat("models", "show", "fashion@champion")
+    assert code == 0
+    assert dict(line.split(None, 1) for line in out.splitlines())["digest"] == world.models[1].digest
+
+
+def test_absent_things_are_the_users_error(mlplat, world):
+    code, out, err = mlplat("models", "show", "zebra")
+    assert (code, out) == (64, "")
+    assert err == "NotFoundError: no model is named 'zebra'. `airflow mlplat models list`.\n"
+    code, _, err = mlplat("datasets", "show", "fashion@champion")
+    assert code == 64 and "fashion@champion is no dataset; got model:fashion@" in err
+    assert "`airflow mlplat models show fashion@champion`" in err

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+
+def garbage(world):
+    """A blob that no manifest names, from long ago."""
+    path = world.store.put_blob(b"garbage")
+    (file,) = [found for found in world.home.rglob(f"*{path}*") if found.is_file()]
+    os.utime(file, (0, 0))
+    return file
+
+
+@pytest.fixture
+def world(world, places):
+    world.home = places.home
+    return world
+
+
+def test_gc(mlplat, world):
+    file = garbage(world)
+    assert mlplat("gc", "--dry-run")[1] == "would remove 1 files, 7 bytes\n" and file.exists()
+    assert mlplat("gc", "--grace-seconds", "1e12")[1] == "removed 0 files, 0 bytes\n" and file.exists()
+    assert json.loads(mlplat("gc", "--output", "json")[1]) == {"dry_run": False, "files": 1, "bytes": 7}
+    assert not file.exists() and mlplat("fsck")[0] == 0
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan"])
+def test_gc_refuses_times_that_are_none(mlplat, world, seconds):
+    code, _, err = mlplat("gc", f"--grace-seconds={seconds}")
+    assert code == 64 and "--grace-seconds is no time; expected seconds >= 0" in err
+
+
+def test_fsck_of_a_sound_installation(mlplat, world):
+    code, out, err = mlplat("fsck")
+    assert (code, err) == (0, "") and out.endswith(": 0 problems\n")
+    assert "8 samples" in out and "6 artifacts" in out and "4 jobs" in out and "0 unrecorded" in out
+
+
+def test_fsck_finds_damage(mlplat, world):
+    shard = next(file for file in world.home.rglob("shard-*.tar"))
+    content = bytearray(shard.read_bytes())
+    content[520] ^= 1
+    shard.chmod(0o600)
+    shard.write_bytes(content)
+    code, out, err = mlplat("fsck")
+    assert code == 1 and shard.name in err and not out.endswith(": 0 problems\n")
+    report = json.loads(mlplat("fsck", "--output", "json")[1])
+    assert any(shard.name in problem["path"] for problem in report["problems"])
+
+
+def test_fsck_finds_what_the_catalog_misses_in_the_store(mlplat, world):
+    (manifest,) = world.home.rglob(f"{world.models[1].digest}.json")
+    manifest.unlink()
+    code, _, err = mlplat("fsck")
+    assert code == 1
+    assert f"catalog: {world.models[1]}: its manifest is missing from the store" in err
+
+
+def test_fsck_goes_on_past_a_damaged_manifest(mlplat, world):
+    (manifest,) = world.home.rglob(f"{world.models[1].digest}.json")
+    manifest.chmod(0o600)
+    manifest.write_text("{}")
+    code, out, err = mlplat("fsck")
+    assert code == 1 and manifest.name in err and "problems" in out
+
+
+def test_platform_errors_have_their_own_exit_code(mlplat, places):
+    (places.home / "catalog.db").write_text("no database at all, for sure" * 20)
+    code, _, err = mlplat("models", "list")
+    assert code == 70 and err.startswith("CatalogError: the catalog sqlite") and err.count("\n") == 1
