@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -184,6 +183,4 @@ def test_rollback_needs_the_champion_that_is_expected(catalog, make):
 def test_decisions_newest_first_and_limited(catalog, make):
     model = make.model(1).digest
     keys = [make.promote(model, outcome="rejected", key=f"k{number}").key for number in range(3)]
-    start = time.monotonic()
     assert [row.key for row in catalog.decisions(limit=2)] == keys[:0:-1]
-    assert time.monotonic() - start < 5
