@@ -33,4 +33,4 @@ class MlplatPlugin(AirflowPlugin):
         {"name": "ML platform", "href": f"{URL_PREFIX[1:]}/", "destination": "nav", "url_route": "mlplat"}
     ]
     # Every Airflow process loads every plugin, but only the API server asks for its pages: workers are spared FastAPI.
-    fastapi_apps = _WhenAsked()  # type: ignore[assignment]
+    fastapi_apps = _WhenAsked()

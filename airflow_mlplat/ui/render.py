@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -51,7 +51,9 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(short=short, percent=percent, moment=moment, thousands=thousands, number=number)
+    made.filters.update(
+        short=short, percent=percent, moment=moment, thousands=thousands, number=number, columns=columns
+    )
     return made
 
 
@@ -82,3 +84,10 @@ def number(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def columns(rows: Sequence[Any]) -> list[str]:
+    """The columns of a list that is a table: its rows are mappings with the same keys. Of any other list, none."""
+    if not rows or not all(isinstance(row, Mapping) and row.keys() == rows[0].keys() for row in rows):
+        return []
+    return list(rows[0])

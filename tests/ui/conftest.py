@@ -142,7 +142,7 @@ class History:
         )
         return predictions, evaluation
 
-    def decide(self, key, partition, challenger, champion, outcome, reason, manifest=None, **document):
+    def decide(self, key, partition, challenger, champion, outcome, reason, *, manifest=None, **document):  # noqa: PLR0917
         from airflow_mlplat.catalog import DecisionInput
 
         return self.catalog.decide(
@@ -177,8 +177,8 @@ def history(catalog):
     )  # fmt: skip
     made.decide("one", one, first, None, "promoted", "the first model")
     made.decide(
-        "two", two, second, first, "promoted", "better: 15 against 2", manifest,
-        tests=[{"wins": 15, "losses": 2, "p": 0.0012, "level": 0.03}],
+        "two", two, second, first, "promoted", "better: 15 against 2", manifest=manifest,
+        tests=[{"model": second.digest, "wins": 15, "losses": 2, "p_value": 0.0012, "level": 0.03}],
     )  # fmt: skip
     made.decide("three", two, unmeasured, second, "undecided", "too few samples differ", tests=[])
     made.refs.update(
