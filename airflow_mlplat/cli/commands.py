@@ -34,6 +34,7 @@ _GRACE = Arg(
     default=86400.0,
 )
 _MODEL = Arg(("name",), help="Name of the model, `fashion` or `fashion@champion`")
+_FRAMEWORK = Arg(("framework",), help="tensorflow or mxnet")
 _EXPECTED = Arg(("--expected",), help="Only if this digest (its first 6 digits will do) is still the champion")
 
 
@@ -52,6 +53,11 @@ def commands() -> list[Any]:
                     (_action("list", "List decisions, the newest first", "decisions.show_list", _ONLY, _LIMIT),),
                 ),
                 _group("champion", "The champion of a model", _champion()),
+                _group(
+                    "environments",
+                    "The frameworks' environments",
+                    (_action("create", "Make the environment of a framework's jobs", "environments.create", _FRAMEWORK),),
+                ),
                 _action("lineage", "What something was made from, or ended in", "lineage.show", _NODE, _DIRECTION),
                 _action("gc", "Remove what crashed or abandoned jobs left in the store", "store.gc", _DRY_RUN, _GRACE),
                 _action("fsck", "Check every byte of the store, and that the catalog agrees with it", "store.fsck"),
