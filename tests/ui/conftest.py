@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass, field
 
 import pytest
 
 from airflow_mlplat.contract import JobResult, JobSpec, Ref, digest
-
-
-@pytest.fixture(scope="session")
-def airflow_home(tmp_path_factory):
-    """A folder of Airflow's own with a fresh metadata database; Airflow reads its environment once per process."""
-    if "airflow.configuration" not in sys.modules:
-        home = tmp_path_factory.mktemp("airflow")
-        os.environ.update(
-            AIRFLOW_HOME=str(home),
-            AIRFLOW__CORE__LOAD_EXAMPLES="False",
-            AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{home}/airflow.db",
-        )
-    # Of the length that RFC 7518 asks for; the one that Airflow makes up is shorter, and warned of.
-    os.environ.setdefault("AIRFLOW__API_AUTH__JWT_SECRET", "secret" * 11)
-    from airflow.utils.db import initdb
-
-    initdb()
-    return os.environ["AIRFLOW_HOME"]
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,7 @@ import re
 
 import pytest
 
-pytestmark = [
-    pytest.mark.airflow,
-    # Starlette's test client would rather have a package that Airflow does not bring.
-    pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`"),
-]
+pytestmark = pytest.mark.airflow
 
 HOSTILE = "<script>alert('x')</script>\" onload=\"y"
 """What may stand in a name or a reason: it must never become markup."""
