@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_mlplat.contract import RESULT_FILE, ExitCode, JobError, JobResult, JobSpec, digest
-from airflow_mlplat.errors import ConfigError, SpecError
+from airflow_mlplat.errors import BuildError, ConfigError, SpecError
+from airflow_mlplat.runtime.process import Stopped
 
 LOG = logging.getLogger("airflow_mlplat.runtime")
 
@@ -49,6 +50,10 @@ def run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None = 
     """
     try:
         result = _run(spec, directory, stages)
+    except Stopped:
+        raise
+    except SystemExit as error:
+        result = _failed(spec.key, spec.stage, BuildError("the job's code called exit", got=f"code {error.code}"))
     except Exception as error:  # the boundary of the job: every failure becomes a result
         result = _failed(spec.key, spec.stage, error)
     return _finish(directory, result)
@@ -85,9 +90,7 @@ def load_trainer(framework: str, frameworks: Mapping[str, str] | None = None) ->
         SpecError: No such framework is known.
         ConfigError: It cannot be imported here.
     """
-    from airflow_mlplat.runtime.frameworks import FRAMEWORKS
-
-    known = FRAMEWORKS if frameworks is None else frameworks
+    known = _frameworks() if frameworks is None else frameworks
     if framework not in known:
         raise SpecError("unknown framework", expected=" | ".join(sorted(known)), got=repr(framework))
     module, _, attribute = known[framework].partition(":")
@@ -99,6 +102,12 @@ def load_trainer(framework: str, frameworks: Mapping[str, str] | None = None) ->
             got=error,
             fix=f"install the packages of launchers/environments/{framework}.txt there",
         ) from error
+
+
+def _frameworks() -> Mapping[str, str]:
+    from airflow_mlplat.runtime.frameworks import FRAMEWORKS
+
+    return FRAMEWORKS
 
 
 def _identity(document: Any, path: Path) -> tuple[str, str]:
