@@ -13,7 +13,18 @@ from airflow_mlplat.contract import Ref
 Counts = list[tuple[str, int]]
 """(reason or class, count), as the page lists them."""
 
-_TOLD_ELSEWHERE = {"format", "kind", "name", "files", "parents", "outcome", "reason", "challenger", "champion"}
+_TOLD_ELSEWHERE = {
+    "format",
+    "kind",
+    "name",
+    "files",
+    "parents",
+    "outcome",
+    "reason",
+    "challenger",
+    "champion",
+    "holdout",
+}
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class MlplatPlugin(AirflowPlugin):
     name = "mlplat"
     # Relative to the page's <base>, so that an Airflow that is served below a prefix finds it too.
     external_views = [  # noqa: RUF012 - the base class has lists
-        {"name": "ML platform", "href": f"{URL_PREFIX[1:]}/", "destination": "nav", "url_route": "mlplat"}
+        {"name": "mlplat", "href": f"{URL_PREFIX[1:]}/", "destination": "nav", "url_route": "mlplat"}
     ]
     # Every Airflow process loads every plugin, but only the API server asks for its pages: workers are spared FastAPI.
     fastapi_apps = _WhenAsked()

@@ -23,7 +23,7 @@ def plugin(airflow_home):
 
 def test_its_place_is_in_the_navigation(plugin):
     (view,) = plugin.external_views
-    assert view == {"name": "ML platform", "href": "mlplat/", "destination": "nav", "url_route": "mlplat"}
+    assert view == {"name": "mlplat", "href": "mlplat/", "destination": "nav", "url_route": "mlplat"}
 
 
 def test_its_app_is_made_once(plugin):
