@@ -1,0 +1,9 @@
+"""The independent data iterator: order, decoding, batches; adapters to frameworks. Import is cheap."""
+
+from airflow_mlplat.data.batch import Batch, batch_digest
+from airflow_mlplat.data.decode import decode
+from airflow_mlplat.data.iterator import BatchIterator, SampleSource
+from airflow_mlplat.data.options import IteratorOptions
+from airflow_mlplat.data.order import permute
+
+__all__ = ["Batch", "BatchIterator", "IteratorOptions", "SampleSource", "batch_digest", "decode", "permute"]

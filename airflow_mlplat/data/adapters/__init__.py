@@ -1,0 +1,1 @@
+"""One file per framework: the same batches in its own types."""
