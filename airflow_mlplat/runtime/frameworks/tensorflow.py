@@ -1,0 +1,159 @@
+"""TensorFlow's trainer: Keras models on a training step of our own, the same bits each time."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from airflow_mlplat.errors import BuildError
+from airflow_mlplat.stages.arrays import unzip, zip_bytes
+from airflow_mlplat.stages.build_file import BuildFile, probe_images
+from airflow_mlplat.stages.options import TrainOptions
+from airflow_mlplat.stages.trainer import Arrays, Measured
+
+FRAMEWORK = "tensorflow"
+
+
+class TensorFlowTrainer:
+    """A `stages.trainer.Trainer` of a Keras model.
+
+    Args:
+        build_file: Builds the model.
+        options: Seed, threads, optimiser and the rest.
+        classes: How many.
+    """
+
+    def __init__(self, build_file: BuildFile, options: TrainOptions, classes: int) -> None:
+        tf, keras = import_framework(options)
+        self._tf = tf
+        self.versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
+        self.model = build_file.build(options.build_params(classes, FRAMEWORK))
+        build_file.check_model(self.model, keras.Model, "a Keras model")
+        self._name = build_file.path.name
+        with build_file.blamed(f"the model on images of shape {(None, *options.shape)}"):
+            outputs = self.model(_as_input(tf, probe_images(options.shape)), training=False)
+        outputs = outputs.numpy() if isinstance(outputs, tf.Tensor) else outputs
+        self._probabilities = build_file.check_outputs(outputs, classes)
+        self._optimizer = OPTIMIZERS[options.optimizer](keras, options)
+        self._optimizer.build(self.model.trainable_variables)
+        self._sums = [tf.Variable(0.0, dtype=tf.float64), tf.Variable(0.0, dtype=tf.float64)]
+        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not self._probabilities)
+        # One signature, with any number of rows: a smaller last batch is not traced again.
+        images = tf.TensorSpec((None, *options.shape), tf.uint8)
+        labels, rate = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.float32)
+        self._step = tf.function(self._step_graph, input_signature=[images, labels, rate], jit_compile=False)
+        self._predict = tf.function(self._predict_graph, input_signature=[images], jit_compile=False)
+
+    def _step_graph(self, images: Any, labels: Any, rate: Any) -> None:
+        tf = self._tf
+        with tf.GradientTape() as tape:
+            outputs = self.model(_as_input(tf, images), training=True)
+            loss = tf.cast(self._loss(labels, outputs), tf.float32)
+            total = tf.add_n([loss, *self.model.losses])  # those of layers: weight decay
+        gradients = tape.gradient(total, self.model.trainable_variables)
+        self._optimizer.learning_rate.assign(rate)
+        self._optimizer.apply(gradients, self.model.trainable_variables)
+        right = tf.equal(tf.argmax(outputs, axis=1), labels)
+        self._sums[0].assign_add(tf.cast(loss, tf.float64) * tf.cast(tf.shape(labels)[0], tf.float64))
+        self._sums[1].assign_add(tf.reduce_sum(tf.cast(right, tf.float64)))
+
+    def _predict_graph(self, images: Any) -> Any:
+        outputs = self.model(_as_input(self._tf, images), training=False)
+        return outputs if self._probabilities else self._tf.nn.softmax(outputs)
+
+    def step(self, images: np.ndarray, labels: np.ndarray, learning_rate: float) -> None:
+        """One step of the optimiser."""
+        self._step(images, labels, np.float32(learning_rate))
+
+    def measure(self, step: int) -> Measured:
+        """Sums since the last call. Keras keeps its random state in variables, which `state` has."""
+        found = Measured(*(float(variable.numpy()) for variable in self._sums))
+        for variable in self._sums:
+            variable.assign(0.0)
+        return found
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Class probabilities."""
+        return self._predict(images).numpy()
+
+    def state(self) -> Arrays:
+        """The model's variables, which include the seeds of dropout, and the optimiser's."""
+        return _values([*self.model.variables, *self._optimizer.variables])
+
+    def load(self, state: Arrays) -> None:
+        """Go on from a `state`."""
+        self._assign([*self.model.variables, *self._optimizer.variables], state)
+
+    def weights(self) -> Arrays:
+        """The model's weights, by number and path."""
+        return _values(self.model.weights)
+
+    def load_weights(self, weights: Arrays) -> None:
+        """Take weights of the same build file."""
+        self._assign(self.model.weights, weights)
+
+    def _assign(self, variables: list[Any], values: Arrays) -> None:
+        expected = [tuple(variable.shape) for variable in variables]
+        got = [array.shape for array in values.values()]
+        if expected != got:
+            raise BuildError(
+                f"{self._name} builds another model than the weights are of", expected=got, got=expected,
+                fix="build(params) must build the same model each time",
+            )  # fmt: skip
+        for variable, array in zip(variables, values.values()):
+            variable.assign(array)
+
+    def native(self, directory: Path) -> list[Path]:
+        """`model.keras`, without the date that Keras writes into it."""
+        path = directory / "model.keras"
+        self.model.save(path)
+        members = unzip(path)
+        metadata = json.loads(members["metadata.json"])
+        metadata["date_saved"] = "1980-01-01@00:00:00"
+        members["metadata.json"] = json.dumps(metadata).encode()
+        path.write_bytes(zip_bytes(members))
+        return [path]
+
+
+def import_framework(options: TrainOptions) -> tuple[Any, Any]:
+    """TensorFlow and Keras, made deterministic, with the options' threads and seed.
+
+    Returns:
+        The modules `tensorflow` and `keras`.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its greetings are no news in a task's log
+    os.environ["KERAS_BACKEND"] = FRAMEWORK
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    import keras
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(options.threads)
+    tf.config.experimental.enable_op_determinism()
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(options.seed)  # of Python's, numpy's and TensorFlow's generators
+    return tf, keras
+
+
+def _adam(keras: Any, options: TrainOptions) -> Any:
+    return keras.optimizers.Adam(options.learning_rate)
+
+
+def _sgd(keras: Any, options: TrainOptions) -> Any:
+    return keras.optimizers.SGD(options.learning_rate, momentum=options.momentum)
+
+
+OPTIMIZERS = {"adam": _adam, "sgd": _sgd}
+
+
+def _as_input(tf: Any, images: Any) -> Any:
+    """float32 in [0, 1] of uint8."""
+    return tf.cast(images, tf.float32) / 255.0
+
+
+def _values(variables: list[Any]) -> Arrays:
+    return {f"{i:04d}.{variable.path}": np.array(variable) for i, variable in enumerate(variables)}

@@ -1,0 +1,36 @@
+"""The batches that stages work on: how the data iterator is asked for them."""
+
+from __future__ import annotations
+
+from airflow_mlplat.data import BatchIterator, IteratorOptions
+from airflow_mlplat.data.iterator import SampleSource
+from airflow_mlplat.stages.options import TrainOptions
+
+
+def steps_per_epoch(samples: int, batch_size: int) -> int:
+    """How many batches `training_batches` gives in an epoch: whole ones, or one smaller one if there is none."""
+    return max(1, samples // batch_size)
+
+
+def training_batches(samples: SampleSource, options: TrainOptions, epochs: int | None = None) -> BatchIterator:
+    """All epochs' batches, in the order of seed and epoch.
+
+    An epoch's last batch is left out if it is smaller, so that all steps count the same; the order of the next epoch
+    is another, so other samples are left out. A dataset smaller than a batch is one smaller batch.
+    """
+    size, shape = options.batch_size, options.shape
+    whole = len(samples) >= size
+    how = IteratorOptions(batch_size=size, shape=shape, seed=options.seed, shuffle=True, drop_remainder=whole)
+    return BatchIterator(samples, how, epochs=epochs or options.epochs)
+
+
+def epoch_batches(samples: SampleSource, options: TrainOptions, epoch: int) -> BatchIterator:
+    """The same batches, of one epoch, 0, 1, …."""
+    iterator = training_batches(samples, options, epochs=epoch + 1)
+    iterator.set_state({**iterator.get_state(), "epoch": epoch, "position": 0})
+    return iterator
+
+
+def in_order(samples: SampleSource, shape: tuple[int, int, int], batch_size: int) -> BatchIterator:
+    """All samples once, in their own order; the last batch may be smaller."""
+    return BatchIterator(samples, IteratorOptions(batch_size=batch_size, shape=shape, shuffle=False))

@@ -1,0 +1,140 @@
+"""The user's build file: Python with `build(params)`, and maybe `train(ctx)`. Its mistakes are told as such.
+
+`build(params)` returns a Keras model (TensorFlow) or a Gluon block (MXNet). `params` is `TrainOptions.params` with
+`classes` (how many), `shape` (height, width, channels) and `framework`. The model gets float32 images in [0, 1]:
+(n, height, width, channels) in Keras, (n, channels, height, width) in Gluon. It gives one row per image with one
+number per class. Rows that are not negative and sum to 1 are taken as probabilities, any others as logits; that is
+told once, from a few random images, when the model is built.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from airflow_mlplat.errors import BuildError, MlplatError
+
+PROBE_IMAGES = 4
+
+
+class BuildFile:
+    """A build file, run at the first use.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._names: dict[str, Any] | None = None
+
+    def build(self, params: dict[str, Any]) -> Any:
+        """What the file's `build(params)` returns.
+
+        Raises:
+            BuildError: The file does not run, has no such function, or that fails.
+        """
+        function = self._function("build")
+        if function is None:
+            raise BuildError(
+                f"{self.path.name} has no function build", expected="def build(params):", fix="define it there"
+            )
+        with self.blamed("build(params)"):
+            return function(dict(params))
+
+    @property
+    def train(self) -> Callable[[Any], Any] | None:
+        """The file's `train(ctx)`, None if it has none.
+
+        Raises:
+            BuildError: The file does not run.
+        """
+        return self._function("train")
+
+    def _function(self, name: str) -> Callable[..., Any] | None:
+        if self._names is None:
+            self._names = self._run()
+        function = self._names.get(name)
+        if function is not None and not callable(function):
+            raise BuildError(f"{name} in {self.path.name} is no function", got=type(function).__name__)
+        return function
+
+    def _run(self) -> dict[str, Any]:
+        names: dict[str, Any] = {"__name__": "build_file", "__file__": str(self.path)}
+        with self.blamed("the file"):
+            exec(compile(self.path.read_bytes(), str(self.path), "exec"), names)
+        return names
+
+    @contextmanager
+    def blamed(self, doing: str) -> Iterator[None]:
+        """Turn what the user's code raises into a BuildError that names the file and the line.
+
+        Args:
+            doing: What runs, `build(params)`.
+
+        Raises:
+            BuildError: Something was raised.
+        """
+        try:
+            yield
+        except MlplatError:
+            raise
+        except SyntaxError as error:
+            place = f"{self.path.name}, line {error.lineno}"
+            raise BuildError(f"{place}: {error.msg}", got=repr((error.text or "").strip()), fix="mend it") from error
+        except (Exception, SystemExit) as error:
+            place, line = self._place(error)
+            said = f"{type(error).__name__}: {str(error).strip().rstrip('.')}"
+            raise BuildError(f"{doing} of {place} failed", got=said, fix=line) from error
+
+    def _place(self, error: BaseException) -> tuple[str, str | None]:
+        """The innermost line of the file that was running, and its text."""
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self.path)]
+        if not frames:
+            return self.path.name, None
+        line = f"Look at: {frames[-1].line}" if frames[-1].line else None
+        return f"{self.path.name}, line {frames[-1].lineno}", line
+
+    def check_model(self, model: Any, kind: type, name: str) -> None:
+        """Whether `build` returned what the framework trains.
+
+        Raises:
+            BuildError: It did not.
+        """
+        if not isinstance(model, kind):
+            fix = "return the model" if model is None else None
+            raise BuildError(
+                f"build(params) of {self.path.name} returned the wrong thing", expected=name,
+                got=f"{type(model).__module__}.{type(model).__qualname__}" if model is not None else None or "nothing",
+                fix=fix,
+            )  # fmt: skip
+
+    def check_outputs(self, outputs: Any, classes: int) -> bool:
+        """Whether the outputs of a model on `PROBE_IMAGES` images are probabilities; else they are logits.
+
+        Args:
+            outputs: Float, (PROBE_IMAGES, classes).
+            classes: How many.
+
+        Raises:
+            BuildError: They have another shape.
+        """
+        got = tuple(getattr(outputs, "shape", ())) or type(outputs).__name__
+        if got != (PROBE_IMAGES, classes):
+            raise BuildError(
+                f"the model of {self.path.name} has the wrong output",
+                expected=f"shape (images, classes) = ({PROBE_IMAGES}, {classes})",
+                got=got,
+                fix='end it with a dense layer of params["classes"] outputs',
+            )
+        return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1.0, atol=1e-3))
+
+
+def probe_images(shape: tuple[int, int, int]) -> np.ndarray:
+    """Random images, the same each time: uint8 (PROBE_IMAGES, *shape)."""
+    return np.random.RandomState(0).randint(0, 256, (PROBE_IMAGES, *shape)).astype(np.uint8)

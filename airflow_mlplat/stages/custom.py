@@ -1,0 +1,120 @@
+"""Training by the user's own `train(ctx)` in the build file, in place of our loop.
+
+```python
+def train(ctx):
+    start, state = ctx.resume()                      # (0, {}) at first, else what the last checkpoint said
+    for epoch in range(start, ctx.options.epochs):
+        for images, labels in ctx.batches(epoch):    # uint8 (n, H, W, C), int64 (n,)
+            ...                                      # change ctx.model
+        ctx.checkpoint(epoch + 1, {"momentum": ...})
+        ctx.report(loss=..., accuracy=...)
+```
+When it returns, the weights of `ctx.model` are stored as after our loop, and the model predicts in the same way. What
+is random in it, and whether a resumed run ends with the same weights, is its own care.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from logging import Logger
+from typing import Any
+
+import numpy as np
+
+from airflow_mlplat.contract import canonical_json
+from airflow_mlplat.errors import BuildError
+from airflow_mlplat.stages.batches import epoch_batches, steps_per_epoch
+from airflow_mlplat.stages.build_file import BuildFile
+from airflow_mlplat.stages.checkpoint import Checkpoint, Checkpoints
+from airflow_mlplat.stages.loop import Trained
+from airflow_mlplat.stages.options import TrainOptions
+from airflow_mlplat.stages.progress import ProgressLog
+from airflow_mlplat.stages.subset import Subset
+from airflow_mlplat.stages.trainer import Trainer
+
+
+class TrainContext:
+    """What `train(ctx)` is given.
+
+    Args:
+        log: Goes to the task's log.
+        options: The operator's options; `options.params` are the user's own.
+        trainer: Has the model.
+        training: Samples to train on.
+        checkpoints: Where to go on from, and to write.
+    """
+
+    def __init__(
+        self, log: Logger, options: TrainOptions, trainer: Trainer, training: Subset, checkpoints: Checkpoints
+    ) -> None:
+        self.log, self.options, self.params = log, options, options.params
+        self.model = trainer.model
+        self.classes = training.classes
+        self.epochs: list[dict[str, Any]] = []
+        self.steps, self.resumed_from = 0, 0
+        self._trainer, self._training, self._checkpoints = trainer, training, checkpoints
+
+    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The batches of an epoch, 0, 1, …: images uint8 (n, H, W, C), labels int64 (n,). In our loop's order."""
+        per_epoch = steps_per_epoch(len(self._training), self.options.batch_size)
+        progress = ProgressLog(self.log, self.options, per_epoch, self.steps)
+        with epoch_batches(self._training, self.options, epoch) as batches:
+            for batch in batches:
+                yield batch.images, batch.labels
+                self.steps += 1
+                progress.tell(self.steps)
+
+    def report(self, **metrics: float) -> None:
+        """Record an epoch's metrics: numbers by name."""
+        found = {"epoch": len(self.epochs) + 1, **{name: float(value) for name, value in metrics.items()}}
+        canonical_json(found)  # refuses NaN, with the number in the message
+        self.epochs.append(found)
+        self.log.info("Epoch %d: %s", found["epoch"], ", ".join(f"{k} {v:.4f}" for k, v in found.items() if k != "epoch"))
+
+    def checkpoint(self, epoch: int, state: dict[str, np.ndarray] | None = None) -> None:
+        """Keep the model's weights, the reports so far and whatever arrays are given.
+
+        Args:
+            epoch: The one to begin with when a killed run goes on.
+            state: Arrays or numbers by name.
+        """
+        arrays = {f"weights/{k}": v for k, v in self._trainer.weights().items()}
+        arrays.update({f"state/{k}": np.asarray(v) for k, v in (state or {}).items()})
+        progress = {"epoch": epoch, "epochs": self.epochs}
+        self._checkpoints.write(Checkpoint(self.steps, progress, arrays))
+
+    def resume(self) -> tuple[int, dict[str, np.ndarray]]:
+        """Put the newest checkpoint's weights into the model; returns its epoch and state, (0, {}) without one."""
+        checkpoint = self._checkpoints.newest()
+        if checkpoint is None:
+            return 0, {}
+        parts: dict[str, dict[str, np.ndarray]] = {"weights": {}, "state": {}}
+        for name, array in checkpoint.arrays.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = array
+        self._trainer.load_weights(parts["weights"])
+        self.steps = self.resumed_from = checkpoint.step
+        self.epochs = checkpoint.progress["epochs"]
+        self.log.info("Going on from the checkpoint at step %d", checkpoint.step)
+        return checkpoint.progress["epoch"], parts["state"]
+
+
+def train_by_user(
+    log: Logger, options: TrainOptions, trainer: Trainer, training: Subset, checkpoints: Checkpoints,
+    build_file: BuildFile,
+) -> Trained:  # fmt: skip
+    """Run the build file's `train(ctx)`.
+
+    Raises:
+        BuildError: There is none, or it fails.
+    """
+    function = build_file.train
+    if function is None:
+        raise BuildError(f"{build_file.path.name} has no function train", expected="def train(ctx):")
+    ctx = TrainContext(log, options, trainer, training, checkpoints)
+    progress = ProgressLog(log, options, steps_per_epoch(len(training), options.batch_size), 0)
+    with build_file.blamed("train(ctx)"):
+        function(ctx)
+    seconds = progress.stats(0)["training_seconds"]
+    stats = {"resumed_from": ctx.resumed_from, "training_seconds": seconds}
+    return Trained(ctx.epochs, ctx.steps, len(training), stats)

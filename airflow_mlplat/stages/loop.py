@@ -1,0 +1,180 @@
+"""The training loop: the same for every framework, and the same after a kill as without one.
+
+Training is cut into stretches that end every `checkpoint_every` steps and with every epoch. What is random in a
+stretch follows from the seed and its first step; sums of metrics are closed with it. So a checkpoint, which is only
+ever written between stretches, is all that the rest of the training depends on.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from logging import Logger
+from typing import Any
+
+import numpy as np
+
+from airflow_mlplat.data import BatchIterator
+from airflow_mlplat.errors import SpecError
+from airflow_mlplat.stages.batches import in_order, steps_per_epoch, training_batches
+from airflow_mlplat.stages.checkpoint import Checkpoint, Checkpoints
+from airflow_mlplat.stages.evaluate import LEAST_PROBABILITY
+from airflow_mlplat.stages.options import TrainOptions
+from airflow_mlplat.stages.progress import ProgressLog
+from airflow_mlplat.stages.subset import Subset
+from airflow_mlplat.stages.trainer import Arrays, Measured, Trainer
+
+DIGITS = 6
+"""Decimals of metrics."""
+CHECKPOINT_SHARE = 0.05
+"""Of the time at most goes into checkpoints within an epoch: they are skipped when writing is slow."""
+
+
+@dataclass
+class Trained:
+    """What a training gave, beside the weights in the trainer.
+
+    Args:
+        epochs: Plain JSON: of each epoch its number from 1, loss and accuracy.
+        steps: Done in all.
+        samples: Trained on in an epoch.
+        stats: As in `Outcome`.
+    """
+
+    epochs: list[dict[str, Any]]
+    steps: int
+    samples: int
+    stats: dict[str, Any] = field(default_factory=dict)
+
+
+class Loop:
+    """One training, from its start or from its newest checkpoint.
+
+    Args:
+        log: Told of the progress.
+        options: How to train.
+        trainer: Has the model.
+        training: Samples to train on.
+        validation: Samples held out, maybe none.
+        checkpoints: Where to go on from, and to write.
+    """
+
+    def __init__(
+        self, log: Logger, options: TrainOptions, trainer: Trainer, training: Subset, validation: Subset,
+        checkpoints: Checkpoints,
+    ) -> None:  # fmt: skip
+        self._log, self._options, self._trainer = log, options, trainer
+        self._training, self._validation, self._checkpoints = training, validation, checkpoints
+        self._per_epoch = steps_per_epoch(len(training), options.batch_size)
+        self._steps = self._per_epoch * options.epochs
+        self._step, self._stopped = 0, False
+        self._epochs: list[dict[str, Any]] = []
+        self._sums = Measured(0.0, 0.0)
+        self._best: Arrays = {}
+        self._written_at, self._write_seconds, self._writes = time.monotonic(), 0.0, 0
+
+    def run(self) -> Trained:
+        """Train to the end."""
+        with training_batches(self._training, self._options) as iterator:
+            first = self._resume(iterator)
+            progress = ProgressLog(self._log, self._options, self._per_epoch, first)
+            if not self._stopped and first < self._steps:
+                self._train(iterator, progress)
+        if self._best:
+            self._trainer.load_weights(self._best)
+        stats = {"resumed_from": first, "checkpoints": self._writes, **progress.stats(self._step)}
+        return Trained(self._epochs, self._step, len(self._training), stats)
+
+    def _train(self, iterator: BatchIterator, progress: ProgressLog) -> None:
+        for batch in iterator:
+            rate = self._options.rate(self._step, self._steps)
+            self._trainer.step(batch.images, batch.labels, rate)
+            self._step += 1
+            progress.tell(self._step)
+            if self._step % self._options.checkpoint_every == 0 or self._step % self._per_epoch == 0:
+                self._end_stretch(iterator)
+            if self._stopped or self._step == self._steps:
+                return
+
+    def _resume(self, iterator: BatchIterator) -> int:
+        checkpoint = self._checkpoints.newest()
+        if checkpoint is None:
+            return 0
+        progress, arrays = checkpoint.progress, checkpoint.arrays
+        self._step, self._epochs, self._stopped = checkpoint.step, progress["epochs"], progress["stopped"]
+        self._sums = Measured(*progress["sums"])
+        self._best = {k[len("best/") :]: v for k, v in arrays.items() if k.startswith("best/")}
+        self._trainer.load({k[len("state/") :]: v for k, v in arrays.items() if k.startswith("state/")})
+        self._trainer.measure(self._step)
+        iterator.set_state(progress["iterator"])
+        self._log.info("Going on from the checkpoint at step %d of %d", self._step, self._steps)
+        return self._step
+
+    def _end_stretch(self, iterator: BatchIterator) -> None:
+        epoch_ends = self._step % self._per_epoch == 0
+        # Before `measure`, which sets what is random next: a run that goes on from here does not validate again.
+        validated = self._validate() if epoch_ends and len(self._validation) else {}
+        loss, correct = self._trainer.measure(self._step)
+        self._sums = Measured(self._sums.loss + loss, self._sums.correct + correct)
+        if not math.isfinite(self._sums.loss):
+            raise SpecError(
+                f"the loss is not finite at step {self._step}", got=self._sums.loss,
+                fix="lower learning_rate, or look at the model's output",
+            )  # fmt: skip
+        if epoch_ends:
+            self._end_epoch(validated)
+        if epoch_ends or self._cheap_enough():
+            self._write(iterator)
+
+    def _end_epoch(self, validated: dict[str, float]) -> None:
+        samples = min(self._per_epoch * self._options.batch_size, len(self._training))
+        found = {
+            "epoch": len(self._epochs) + 1,
+            "loss": round(self._sums.loss / samples, DIGITS),
+            "accuracy": round(self._sums.correct / samples, DIGITS),
+            **validated,
+        }
+        self._epochs.append(found)
+        self._sums = Measured(0.0, 0.0)
+        told = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in found.items() if name != "epoch")
+        self._log.info("Epoch %d of %d: %s", found["epoch"], self._options.epochs, told)
+        if self._options.early_stop:
+            self._stop_early()
+
+    def _stop_early(self) -> None:
+        losses = [epoch["validation_loss"] for epoch in self._epochs]
+        best = losses.index(min(losses))
+        if best == len(losses) - 1:
+            self._best = self._trainer.weights()
+        elif len(losses) - 1 - best >= self._options.early_stop:
+            self._stopped = True
+            self._log.info("Stopped early: epoch %d was the best", best + 1)
+
+    def _validate(self) -> dict[str, float]:
+        loss, correct = 0.0, 0
+        with in_order(self._validation, self._options.shape, self._options.batch_size) as batches:
+            for batch in batches:
+                probabilities = self._trainer.predict(batch.images)
+                told = probabilities[np.arange(len(batch.labels)), batch.labels].astype(np.float64)
+                loss -= float(np.log(np.maximum(told, LEAST_PROBABILITY)).sum())
+                correct += int((probabilities.argmax(axis=1) == batch.labels).sum())
+        n = len(self._validation)
+        return {"validation_loss": round(loss / n, DIGITS), "validation_accuracy": round(correct / n, DIGITS)}
+
+    def _cheap_enough(self) -> bool:
+        return (time.monotonic() - self._written_at) * CHECKPOINT_SHARE >= self._write_seconds
+
+    def _write(self, iterator: BatchIterator) -> None:
+        started = time.monotonic()
+        progress = {
+            "iterator": iterator.get_state(),
+            "epochs": self._epochs,
+            "stopped": self._stopped,
+            "sums": list(self._sums),
+        }
+        arrays = {f"state/{k}": v for k, v in self._trainer.state().items()}
+        arrays.update({f"best/{k}": v for k, v in self._best.items()})
+        self._checkpoints.write(Checkpoint(self._step, progress, arrays))
+        self._written_at, self._writes = time.monotonic(), self._writes + 1
+        self._write_seconds = self._written_at - started

@@ -1,0 +1,169 @@
+"""The options of training and predicting: what they mean, and what they may be."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from airflow_mlplat.contract import canonical_json
+from airflow_mlplat.errors import SpecError
+from airflow_mlplat.stages.schedules import SCHEDULES
+
+OPTIMIZERS = ("adam", "sgd")
+"""Every framework's trainer has these."""
+
+GIVEN_PARAMS = ("classes", "shape", "framework")
+"""What `build(params)` gets from us, beside the user's own `params`."""
+
+Options = TypeVar("Options", bound="_FromParams")
+
+
+class _FromParams:
+    """Options that come as a stage's `params`."""
+
+    @classmethod
+    def from_params(cls: type[Options], params: dict[str, Any]) -> Options:
+        """From plain JSON.
+
+        Raises:
+            SpecError: An option is unknown, missing or out of range.
+        """
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+        known = sorted(f.name for f in fields)
+        for name in params:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                fix = f"Did you mean {near[0]!r}?" if near else "what build(params) shall get goes into 'params'"
+                raise SpecError(f"unknown option {name!r}", expected=" | ".join(known), fix=fix)
+        for f in fields:
+            required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+            if required and f.name not in params:
+                raise SpecError(f"option {f.name!r} is missing", fix=f"give {f.name}, such as {_EXAMPLES[f.name]}")
+        return cls(**params)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON that `from_params` takes."""
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        values = {f.name: getattr(self, f.name) for f in fields}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+_EXAMPLES = {"shape": "[28, 28, 1] (height, width, channels)"}
+
+
+@dataclass(frozen=True)
+class TrainOptions(_FromParams):
+    """How a model is trained. Equal options on an equal dataset give equal weights, bit by bit, on one kind of CPU.
+
+    Args:
+        shape: (height, width, channels) of the images; those of another size are resized.
+        epochs: Passes over the dataset.
+        batch_size: Samples in a step. An epoch's last batch is left out when smaller, unless it is the only one.
+        learning_rate: Of the optimiser at the first step.
+        optimizer: `adam`, or `sgd` with `momentum`.
+        momentum: Of `sgd`, 0 to below 1.
+        schedule: Key of `SCHEDULES`: how the learning rate goes on, `constant` or `cosine`.
+        seed: Of the order of samples, first weights and dropout.
+        threads: Of the framework; another number may round differently.
+        checkpoint_every: Steps between checkpoints; there is one at the end of each epoch as well.
+        validation_fraction: Share of samples that are held out of training and measured after each epoch.
+        early_stop: Stop after so many epochs without a lower loss on the held-out samples, and take the best
+            epoch's weights; 0 for never. Needs a `validation_fraction`.
+        params: The user's own, handed to `build(params)`.
+    """
+
+    shape: tuple[int, int, int]
+    epochs: int = 5
+    batch_size: int = 64
+    learning_rate: float = 0.001
+    optimizer: str = "adam"
+    momentum: float = 0.9
+    schedule: str = "constant"
+    seed: int = 0
+    threads: int = 1
+    checkpoint_every: int = 200
+    validation_fraction: float = 0.0
+    early_stop: int = 0
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", _shape(self.shape))
+        for name, low in (
+            ("epochs", 1),
+            ("batch_size", 1),
+            ("seed", 0),
+            ("threads", 1),
+            ("checkpoint_every", 1),
+            ("early_stop", 0),
+        ):
+            _integer(name, getattr(self, name), low)
+        _number("learning_rate", self.learning_rate, 0.0, math.inf, open_low=True)
+        _number("momentum", self.momentum, 0.0, 1.0)
+        _number("validation_fraction", self.validation_fraction, 0.0, 1.0)
+        _choice("optimizer", self.optimizer, OPTIMIZERS)
+        _choice("schedule", self.schedule, tuple(sorted(SCHEDULES)))
+        if self.early_stop and not self.validation_fraction:
+            raise SpecError("early_stop has nothing to measure", fix="set validation_fraction, such as 0.1")
+        _own_params(self.params)
+
+    def build_params(self, classes: int, framework: str) -> dict[str, Any]:
+        """What `build(params)` gets: the user's `params`, and `classes`, `shape`, `framework`."""
+        return {**self.params, "classes": classes, "shape": self.shape, "framework": framework}
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step, 0 … steps-1."""
+        return self.learning_rate * SCHEDULES[self.schedule](step / steps)
+
+
+@dataclass(frozen=True)
+class PredictOptions(_FromParams):
+    """How predictions are made.
+
+    Args:
+        batch_size: Samples at a time; another number may round differently.
+        threads: Of the framework.
+    """
+
+    batch_size: int = 256
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        _integer("batch_size", self.batch_size, 1)
+        _integer("threads", self.threads, 1)
+
+
+def _integer(name: str, value: Any, low: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value < 2**31:
+        raise SpecError(f"{name} must be a whole number", expected=f"{low} or more", got=repr(value))
+
+
+def _number(name: str, value: Any, low: float, high: float, open_low: bool = False) -> None:
+    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not real or not low <= value < high or (open_low and value == low):
+        least = f"above {low:g}" if open_low else f"{low:g} or more"
+        raise SpecError(f"{name} must be a number", expected=f"{least}, below {high:g}", got=repr(value))
+
+
+def _choice(name: str, value: Any, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise SpecError(f"unknown {name}", expected=" | ".join(known), got=repr(value))
+
+
+def _shape(value: Any) -> tuple[int, int, int]:
+    sizes = tuple(value) if isinstance(value, (list, tuple)) else ()
+    whole = all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes)
+    if len(sizes) != 3 or not whole or sizes[2] not in (1, 3):
+        raise SpecError("shape is wrong", expected="[height, width, channels], with 1 or 3 channels", got=repr(value))
+    return sizes
+
+
+def _own_params(params: Any) -> None:
+    if not isinstance(params, dict):
+        raise SpecError("params must be a dict", got=repr(params))
+    canonical_json(params)
+    taken = sorted(set(params) & set(GIVEN_PARAMS))
+    if taken:
+        raise SpecError(f"params has names that build(params) gets from us: {', '.join(taken)}", fix="rename them")
