@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
@@ -35,6 +36,8 @@ _VALIDATORS = (
     "mtime",
     "created",
 )
+_SETTLE_SECONDS = 2.0  # one for the counting, one for the clocks
+
 _GONE, _REFUSED_BUT_ALIVE = (404, 410), (408, 429)
 
 Result = TypeVar("Result")
@@ -83,13 +86,16 @@ class RemoteFiles:
     def look(self, location: str) -> tuple[int, str]:
         """Size, with entity tag or times; where the server tells neither, the SHA-256 of the content."""
         info = _attempt(location, lambda: self._files.info(location))
+        if wait := _unsettled_seconds(info):
+            time.sleep(wait)
+            info = _attempt(location, lambda: self._files.info(location))
         if info.get("type") == "directory":
             raise BadRecord(UNREADABLE, f"{location!r} is a folder")
-        facts = [f"{name}={info[name]}" for name in _VALIDATORS if info.get(name)]
+        facts = _facts(info)
         if not facts or info.get("size") is None:
             content = self.read(location)
             return len(content), hashlib.sha256(content).hexdigest()
-        return int(info["size"]), f"{info['size']} {' '.join(facts)}"
+        return int(info["size"]), f"{info['size']} {facts}"
 
     def read(self, location: str) -> bytes:
         """The whole file."""
@@ -100,6 +106,23 @@ def _plain_filesystem(protocol: str) -> Any:
     import fsspec
 
     return fsspec.filesystem(protocol, use_listings_cache=False, skip_instance_cache=True)
+
+
+def _facts(info: dict[str, Any]) -> dict[str, Any]:
+    return {name: info[name] for name in _VALIDATORS if info.get(name)}
+
+
+def _unsettled_seconds(info: dict[str, Any]) -> float:
+    """How long until another change must show in `Last-Modified`, which counts whole seconds (RFC 9110, 8.8.2.2)."""
+    facts = _facts(info)
+    try:
+        modified = parsedate_to_datetime(facts.pop("Last-Modified", "")).timestamp()
+    except ValueError:
+        return 0.0
+    if facts:
+        return 0.0
+    age = time.time() - modified
+    return _SETTLE_SECONDS - age if 0 <= age < _SETTLE_SECONDS else 0.0
 
 
 def _attempt(location: str, call: Callable[[], Result]) -> Result:

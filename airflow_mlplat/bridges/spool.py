@@ -99,9 +99,10 @@ class Spool:
     def media(self) -> Iterator[tuple[int, str | bytes]]:
         """(id, location or bytes) of each row that names media; `set_states` may be called while this is iterated."""
         # Safe beside updates: they move no row, as the scan goes by id and they change none of its columns.
-        # No `yield from`: it would close the cursor when this is dropped, which may be after the connection.
-        for number, location in self._connection.execute("SELECT id, media FROM rows WHERE media IS NOT NULL ORDER BY id"):
-            yield number, location
+        statement = "SELECT id, media FROM rows WHERE media IS NOT NULL ORDER BY id"
+        # Not `yield from`, which would close the cursor when this is dropped: by then the connection may be closed.
+        for row in self._connection.execute(statement):  # noqa: UP028
+            yield row
 
     def set_states(self, states: Iterable[MediaState]) -> None:
         """Store the media's states; rows with a reason become bad."""

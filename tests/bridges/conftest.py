@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import os
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,7 +29,7 @@ class Shop:
     engine: sa.Engine
     folder: Path
 
-    def add(
+    def add(  # noqa: PLR0917
         self, key, path="", label="shirt", day=DAY, by="ann", at="2026-01-31 10:00", content=b"\x89PNG a photo"
     ) -> None:
         path = path or f"{key}.png"
@@ -71,17 +72,17 @@ def postgres() -> Iterator[sa.Engine]:
         if os.environ.get("MLPLAT_TEST_FORBID_SKIPS") == "1":
             pytest.fail("MLPLAT_TEST_POSTGRES is not set")
         pytest.skip("MLPLAT_TEST_POSTGRES is not set; tests/services/postgres start prints it")
-    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-    schema = f"bridges_{os.getpid()}"
-    with engine.begin() as connection:
+    # Time limits: a test that leaves a connection open fails instead of hanging.
+    schema, limits = f"bridges_{uuid.uuid4().hex[:12]}", "-c lock_timeout=5s"
+    address = sa.make_url(url).set(drivername="postgresql+psycopg")
+    server = sa.create_engine(address, connect_args={"options": limits}, poolclass=sa.NullPool)
+    with server.begin() as connection:
         connection.execute(sa.text(f"CREATE SCHEMA {schema}"))
+    engine = sa.create_engine(address, connect_args={"options": f"{limits} -c search_path={schema}"})
+    yield engine
     engine.dispose()
-    scoped = sa.create_engine(engine.url, connect_args={"options": f"-c search_path={schema}"})
-    yield scoped
-    scoped.dispose()
-    with engine.begin() as connection:
+    with server.begin() as connection:
         connection.execute(sa.text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
 
 
 @dataclass
@@ -100,6 +101,11 @@ class Web:
     asked: list[tuple[str, str]] = field(default_factory=list)
     answers: dict[str, list[int]] = field(default_factory=dict)
     before: Callable[[str, str], None] | None = None
+
+    def put(self, path: str, content: bytes) -> None:
+        """A file of some age: one written this second could change again unseen, and is waited for."""
+        (self.folder / path).write_bytes(content)
+        os.utime(self.folder / path, (1_700_000_000, 1_700_000_000))
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -120,6 +126,9 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 class _Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128  # the default of 5 drops connections, and each costs its client a second
+
+    def handle_error(self, request, client_address) -> None:
+        pass  # clients are killed on purpose
 
 
 @pytest.fixture
