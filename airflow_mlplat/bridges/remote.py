@@ -149,7 +149,7 @@ def _fault(location: str, error: BaseException) -> BadRecord | PlatformError:
         if status is not None and 400 <= status < 500 and status not in _REFUSED_BUT_ALIVE:
             return BadRecord(UNREADABLE, f"{location!r} answers {status}")
     root = chain[-1]
-    if isinstance(root, (FileNotFoundError, NotADirectoryError)):
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)) and isinstance(root, (type(error), LookupError)):
         return BadRecord(MISSING, repr(location))
     if isinstance(root, (PermissionError, IsADirectoryError, ValueError)):
         return BadRecord(UNREADABLE, f"{location!r} {type(root).__name__}: {root}")

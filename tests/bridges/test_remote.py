@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import os
+import time
+
+import fsspec
+import pytest
+
+from airflow_mlplat.bridges import remote
+from airflow_mlplat.bridges.reasons import BadRecord
+from airflow_mlplat.bridges.remote import RemoteFiles
+from airflow_mlplat.errors import ConfigError, PlatformError
+
+
+def reason(call, *arguments) -> str:
+    with pytest.raises(BadRecord) as bad:
+        call(*arguments)
+    return bad.value.reason
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ("a/b.png", "/a/b.png"),
+        ("a b#?.png", "/a%20b%23%3F.png"),
+        ("é.png", "/%C3%A9.png"),
+        ("{url}/a.png?v=1", "/a.png?v=1"),
+    ],
+)
+def test_locations(value, path):
+    files = RemoteFiles("http://host/images/")
+    assert files.locate(value.format(url="http://host/images")) == f"http://host/images{path}"
+
+
+def test_other_schemes_quote_nothing():
+    assert RemoteFiles("memory://images").locate("a b#?.png") == "memory://images/a b#?.png"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["../x", "a/../../x", "%2e%2e/x", "a\\..\\x", "/x", "http://evil/x", "http://host/images2/x", "file:///etc/passwd",
+     "http://host/images/../x", "http://host/images/%2E%2E/x", "zip::x"],
+)  # fmt: skip
+def test_locations_outside(value):
+    assert reason(RemoteFiles("http://host/images").locate, value) == "media outside its root"
+
+
+def test_reading_from_the_web(web):
+    (web.folder / "a b#é.png").write_bytes(b"png")
+    os.utime(web.folder / "a b#é.png", (1_700_000_000, 1_700_000_000))
+    files = RemoteFiles(web.url)
+    location = files.locate("a b#é.png")
+    size, state = files.look(location)
+    assert size == 3 and files.read(location) == b"png"
+    os.utime(web.folder / "a b#é.png", (1_700_000_001, 1_700_000_001))
+    assert files.look(location)[1] != state
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(404, "missing media"), (410, "missing media"), (403, "unreadable media"), (401, "unreadable media")],
+)
+def test_answers_about_one_file(web, status, expected):
+    web.put("a.png", b"png")
+    web.answers["/a.png"] = [status] * 4
+    files = RemoteFiles(web.url)
+    assert reason(files.look, files.locate("a.png")) == expected
+    web.answers["/a.png"] = [status]
+    assert reason(files.read, files.locate("a.png")) == expected
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_passing_failure_is_survived(web, monkeypatch, status):
+    monkeypatch.setattr(remote, "PAUSE_SECONDS", 0.01)
+    web.put("a.png", b"png")
+    web.answers["/a.png"] = [status] * (remote.ATTEMPTS - 1)
+    files = RemoteFiles(web.url)
+    assert files.read(files.locate("a.png")) == b"png"
+
+
+def test_lasting_failures_are_the_platforms(web, monkeypatch):
+    monkeypatch.setattr(remote, "PAUSE_SECONDS", 0.01)
+    web.answers["/a.png"] = [500] * 100
+    files = RemoteFiles(web.url)
+    for call in (files.look, files.read):
+        with pytest.raises(PlatformError, match=r"a\.png' cannot be fetched; got ClientResponseError: 500"):
+            call(files.locate("a.png"))
+    silent = RemoteFiles("http://127.0.0.1:1")
+    for call in (silent.look, silent.read):
+        with pytest.raises(PlatformError, match=r"a\.png' cannot be fetched; got .*(Connect|refused)"):
+            call(silent.locate("a.png"))
+
+
+def test_a_file_of_this_second_is_waited_for(web):
+    (web.folder / "a.png").write_bytes(b"one")
+    now = time.time()
+    os.utime(web.folder / "a.png", (now, now))
+    files = RemoteFiles(web.url)
+    _, state = files.look(files.locate("a.png"))
+    assert time.time() - now > 1  # seconds: whatever is written from here on has another time
+    (web.folder / "a.png").write_bytes(b"two")
+    assert files.look(files.locate("a.png"))[1] != state
+
+
+class Silent(fsspec.get_filesystem_class("memory")):
+    """An object store that tells sizes only."""
+
+    store, pseudo_dirs = {}, [""]
+
+    def info(self, path, **options):
+        return {key: value for key, value in super().info(path, **options).items() if key != "created"}
+
+
+def test_where_nothing_tells_of_changes_the_content_does():
+    files = RemoteFiles("memory://images", lambda protocol: Silent())
+    filesystem = Silent()
+    filesystem.pipe("/images/a.png", b"one")
+    location = files.locate("a.png")
+    size, state = files.look(location)
+    filesystem.pipe("/images/a.png", b"two")
+    assert (size, len(state)) == (3, 64) and files.look(location)[1] != state
+
+
+def test_other_drivers_and_credentials_come_from_outside():
+    filesystem = fsspec.filesystem("memory")
+    filesystem.pipe("/images/a.png", b"png")
+    asked = []
+
+    def connected(protocol):
+        asked.append(protocol)
+        return filesystem
+
+    files = RemoteFiles("memory://images", connected)
+    location = files.locate("a.png")
+    assert files.look(location)[0] == 3 and files.read(location) == b"png" and asked == ["memory"]
+    assert reason(files.look, files.locate("b.png")) == reason(files.read, files.locate("b.png")) == "missing media"
+    filesystem.pipe("/images/folder/c.png", b"png")
+    assert reason(files.look, files.locate("folder")) == "unreadable media"
+    filesystem.rm("/images", recursive=True)
+
+
+def test_drivers_that_are_not_there():
+    with pytest.raises(ConfigError, match=r"no driver for teleport:// media; got .*teleport"):
+        RemoteFiles("teleport://images")
+
+
+class Refused(Exception):
+    """As botocore's ClientError."""
+
+    def __init__(self, status):
+        super().__init__(status)
+        self.response = {"ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+@pytest.mark.parametrize(("status", "expected"), [(404, "missing media"), (403, "unreadable media")])
+def test_object_stores_answer_in_their_own_way(status, expected):
+    class Store:
+        def cat_file(self, path):
+            raise FileNotFoundError(path) from Refused(status)
+
+    assert reason(RemoteFiles("s3://bucket", lambda protocol: Store()).read, "s3://bucket/a") == expected
