@@ -107,12 +107,13 @@ class BuildFile:
             BuildError: It did not.
         """
         if not isinstance(model, kind):
-            fix = "return the model" if model is None else None
+            got = "nothing" if model is None else f"{type(model).__module__}.{type(model).__qualname__}"
             raise BuildError(
-                f"build(params) of {self.path.name} returned the wrong thing", expected=name,
-                got=f"{type(model).__module__}.{type(model).__qualname__}" if model is not None else None or "nothing",
-                fix=fix,
-            )  # fmt: skip
+                f"build(params) of {self.path.name} returned the wrong thing",
+                expected=name,
+                got=got,
+                fix="return the model" if model is None else None,
+            )
 
     def check_outputs(self, outputs: Any, classes: int) -> bool:
         """Whether the outputs of a model on `PROBE_IMAGES` images are probabilities; else they are logits.

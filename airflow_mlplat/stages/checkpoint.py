@@ -73,11 +73,6 @@ class Checkpoints:
                 self._log.warning("Ignored checkpoint %s: %s", path.name, error)
         return None
 
-    def remove(self) -> None:
-        """Remove all: the result is committed, or a fresh start is wanted."""
-        for path in self._files():
-            path.unlink()
-
     def _files(self) -> list[Path]:
         """Newest first."""
         if not self._directory.is_dir():

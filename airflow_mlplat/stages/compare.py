@@ -107,4 +107,3 @@ def _check_same_samples(loaded: dict[str, Predictions]) -> None:
                 expected="equal keys, labels and classes",
                 got="different ones",
             )
-

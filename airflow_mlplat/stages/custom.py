@@ -15,8 +15,8 @@ is random in it, and whether a resumed run ends with the same weights, is its ow
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from logging import Logger
 from typing import Any
 
 import numpy as np
@@ -25,40 +25,38 @@ from airflow_mlplat.contract import canonical_json
 from airflow_mlplat.errors import BuildError
 from airflow_mlplat.stages.batches import epoch_batches, steps_per_epoch
 from airflow_mlplat.stages.build_file import BuildFile
-from airflow_mlplat.stages.checkpoint import Checkpoint, Checkpoints
-from airflow_mlplat.stages.loop import Trained
-from airflow_mlplat.stages.options import TrainOptions
+from airflow_mlplat.stages.checkpoint import Checkpoint
+from airflow_mlplat.stages.loop import Trained, Training
 from airflow_mlplat.stages.progress import ProgressLog
-from airflow_mlplat.stages.subset import Subset
-from airflow_mlplat.stages.trainer import Trainer
 
 
 class TrainContext:
     """What `train(ctx)` is given.
 
     Args:
+        training: What there is to train with.
+
+    Attributes:
+        model: What `build(params)` returned.
         log: Goes to the task's log.
-        options: The operator's options; `options.params` are the user's own.
-        trainer: Has the model.
-        training: Samples to train on.
-        checkpoints: Where to go on from, and to write.
+        options: The operator's options, `TrainOptions`.
+        params: The user's own of them.
+        classes: Names of the classes, in the order of the labels.
     """
 
-    def __init__(
-        self, log: Logger, options: TrainOptions, trainer: Trainer, training: Subset, checkpoints: Checkpoints
-    ) -> None:
-        self.log, self.options, self.params = log, options, options.params
-        self.model = trainer.model
-        self.classes = training.classes
+    def __init__(self, training: Training) -> None:
+        self.log, self.options, self.params = training.log, training.options, training.options.params
+        self.model = training.trainer.model
+        self.classes = training.samples.classes
         self.epochs: list[dict[str, Any]] = []
         self.steps, self.resumed_from = 0, 0
-        self._trainer, self._training, self._checkpoints = trainer, training, checkpoints
+        self._trainer, self._samples, self._checkpoints = training.trainer, training.samples, training.checkpoints
 
     def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The batches of an epoch, 0, 1, …: images uint8 (n, H, W, C), labels int64 (n,). In our loop's order."""
-        per_epoch = steps_per_epoch(len(self._training), self.options.batch_size)
+        per_epoch = steps_per_epoch(len(self._samples), self.options.batch_size)
         progress = ProgressLog(self.log, self.options, per_epoch, self.steps)
-        with epoch_batches(self._training, self.options, epoch) as batches:
+        with epoch_batches(self._samples, self.options, epoch) as batches:
             for batch in batches:
                 yield batch.images, batch.labels
                 self.steps += 1
@@ -69,7 +67,9 @@ class TrainContext:
         found = {"epoch": len(self.epochs) + 1, **{name: float(value) for name, value in metrics.items()}}
         canonical_json(found)  # refuses NaN, with the number in the message
         self.epochs.append(found)
-        self.log.info("Epoch %d: %s", found["epoch"], ", ".join(f"{k} {v:.4f}" for k, v in found.items() if k != "epoch"))
+        self.log.info(
+            "Epoch %d: %s", found["epoch"], ", ".join(f"{k} {v:.4f}" for k, v in found.items() if k != "epoch")
+        )
 
     def checkpoint(self, epoch: int, state: dict[str, np.ndarray] | None = None) -> None:
         """Keep the model's weights, the reports so far and whatever arrays are given.
@@ -99,10 +99,7 @@ class TrainContext:
         return checkpoint.progress["epoch"], parts["state"]
 
 
-def train_by_user(
-    log: Logger, options: TrainOptions, trainer: Trainer, training: Subset, checkpoints: Checkpoints,
-    build_file: BuildFile,
-) -> Trained:  # fmt: skip
+def train_by_user(training: Training, build_file: BuildFile) -> Trained:
     """Run the build file's `train(ctx)`.
 
     Raises:
@@ -111,10 +108,8 @@ def train_by_user(
     function = build_file.train
     if function is None:
         raise BuildError(f"{build_file.path.name} has no function train", expected="def train(ctx):")
-    ctx = TrainContext(log, options, trainer, training, checkpoints)
-    progress = ProgressLog(log, options, steps_per_epoch(len(training), options.batch_size), 0)
+    ctx, started = TrainContext(training), time.monotonic()
     with build_file.blamed("train(ctx)"):
         function(ctx)
-    seconds = progress.stats(0)["training_seconds"]
-    stats = {"resumed_from": ctx.resumed_from, "training_seconds": seconds}
-    return Trained(ctx.epochs, ctx.steps, len(training), stats)
+    stats = {"resumed_from": ctx.resumed_from, "training_seconds": round(time.monotonic() - started, 3)}
+    return Trained(ctx.epochs, ctx.steps, len(training.samples), stats)

@@ -44,9 +44,7 @@ def undecodable(job: Job, samples: Samples) -> Checked:
         CorruptionError: The store's bytes are damaged, which is no fault of the sample.
     """
     stage = "dataset/decode"
-    key = digest(
-        {"stage": stage, "span": samples.ref.digest, "code": job.spec.code_version, "image": job.spec.image}
-    )
+    key = digest({"stage": stage, "span": samples.ref.digest, "code": job.spec.code_version, "image": job.spec.image})
     known = job.store.result(key)
     if known is not None:
         return Checked(known.metrics["drops"], False)

@@ -31,7 +31,28 @@ CHECKPOINT_SHARE = 0.05
 """Of the time at most goes into checkpoints within an epoch: they are skipped when writing is slow."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Training:
+    """What a training is made of.
+
+    Args:
+        log: Told of the progress.
+        options: How to train.
+        trainer: Has the model.
+        samples: To train on.
+        validation: Samples held out, maybe none.
+        checkpoints: Where to go on from, and to write.
+    """
+
+    log: Logger
+    options: TrainOptions
+    trainer: Trainer
+    samples: Subset
+    validation: Subset
+    checkpoints: Checkpoints
+
+
+@dataclass(frozen=True)
 class Trained:
     """What a training gave, beside the weights in the trainer.
 
@@ -52,22 +73,14 @@ class Loop:
     """One training, from its start or from its newest checkpoint.
 
     Args:
-        log: Told of the progress.
-        options: How to train.
-        trainer: Has the model.
-        training: Samples to train on.
-        validation: Samples held out, maybe none.
-        checkpoints: Where to go on from, and to write.
+        training: What it is made of.
     """
 
-    def __init__(
-        self, log: Logger, options: TrainOptions, trainer: Trainer, training: Subset, validation: Subset,
-        checkpoints: Checkpoints,
-    ) -> None:  # fmt: skip
-        self._log, self._options, self._trainer = log, options, trainer
-        self._training, self._validation, self._checkpoints = training, validation, checkpoints
-        self._per_epoch = steps_per_epoch(len(training), options.batch_size)
-        self._steps = self._per_epoch * options.epochs
+    def __init__(self, training: Training) -> None:
+        self._log, self._options, self._trainer = training.log, training.options, training.trainer
+        self._samples, self._validation, self._checkpoints = training.samples, training.validation, training.checkpoints
+        self._per_epoch = steps_per_epoch(len(training.samples), training.options.batch_size)
+        self._steps = self._per_epoch * training.options.epochs
         self._step, self._stopped = 0, False
         self._epochs: list[dict[str, Any]] = []
         self._sums = Measured(0.0, 0.0)
@@ -76,7 +89,7 @@ class Loop:
 
     def run(self) -> Trained:
         """Train to the end."""
-        with training_batches(self._training, self._options) as iterator:
+        with training_batches(self._samples, self._options) as iterator:
             first = self._resume(iterator)
             progress = ProgressLog(self._log, self._options, self._per_epoch, first)
             if not self._stopped and first < self._steps:
@@ -84,7 +97,7 @@ class Loop:
         if self._best:
             self._trainer.load_weights(self._best)
         stats = {"resumed_from": first, "checkpoints": self._writes, **progress.stats(self._step)}
-        return Trained(self._epochs, self._step, len(self._training), stats)
+        return Trained(self._epochs, self._step, len(self._samples), stats)
 
     def _train(self, iterator: BatchIterator, progress: ProgressLog) -> None:
         for batch in iterator:
@@ -128,7 +141,7 @@ class Loop:
             self._write(iterator)
 
     def _end_epoch(self, validated: dict[str, float]) -> None:
-        samples = min(self._per_epoch * self._options.batch_size, len(self._training))
+        samples = min(self._per_epoch * self._options.batch_size, len(self._samples))
         found = {
             "epoch": len(self._epochs) + 1,
             "loss": round(self._sums.loss / samples, DIGITS),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,21 +34,15 @@ class ModelFacts:
     training: dict[str, Any]
 
 
-def put_model(
-    store: Store, facts: ModelFacts, dataset: Ref, build_file: str, weights: dict[str, np.ndarray], native: list[Path]
-) -> Ref:
+def put_model(store: Store, facts: ModelFacts, dataset: Ref, files: dict[str, str]) -> Ref:
     """Commit a model to the store.
 
     Args:
-        store: Where to; it has the dataset and the build file.
+        store: Where to; it has the dataset and the files.
         facts: For the manifest.
         dataset: What it was trained on.
-        build_file: SHA-256 of the build file.
-        weights: By name.
-        native: The framework's own files, kept under their names.
+        files: Name → SHA-256: `BUILD_FILE`, `WEIGHTS_FILE` and the framework's own.
     """
-    files = {BUILD_FILE: build_file, WEIGHTS_FILE: store.put_blob(npz_bytes(weights))}
-    files.update({path.name: store.put_blob(path) for path in native})
     return store.put_manifest(
         {
             "format": 1,
@@ -83,6 +76,11 @@ def load_facts(store: Store, ref: Ref) -> tuple[ModelFacts, dict[str, str]]:
         document["name"], document["framework"], (height, width, channels), signature["classes"], document["training"]
     )
     return facts, document["files"]
+
+
+def put_weights(store: Store, weights: dict[str, np.ndarray]) -> str:
+    """Keep weights, by name, in the store; returns their file's SHA-256."""
+    return store.put_blob(npz_bytes(weights))
 
 
 def load_weights(store: Store, ref: Ref, files: dict[str, str]) -> dict[str, np.ndarray]:

@@ -97,7 +97,5 @@ def load_predictions(store: Store, ref: Ref) -> Predictions:
     if ref.kind != "predictions":
         raise SpecError("not predictions", expected="a reference to predictions", got=ref)
     document = store.manifest(ref)
-    arrays = {
-        name: read_npy(store.blob(document["files"][f"{name}.npy"]), f"{name}.npy of {ref}") for name in _FILES
-    }
+    arrays = {name: read_npy(store.blob(document["files"][f"{name}.npy"]), f"{name}.npy of {ref}") for name in _FILES}
     return Predictions(document["model"], document["dataset"], document["classes"], **arrays)

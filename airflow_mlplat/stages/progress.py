@@ -33,9 +33,7 @@ class ProgressLog:
             return
         speed = (step - self._told) * self._options.batch_size / (now - self._told_at)
         epoch, steps = (step - 1) // self._per_epoch + 1, self._per_epoch * self._options.epochs
-        self._log.info(
-            "Epoch %d of %d, step %d of %d: %.0f samples/s", epoch, self._options.epochs, step, steps, speed
-        )
+        self._log.info("Epoch %d of %d, step %d of %d: %.0f samples/s", epoch, self._options.epochs, step, steps, speed)
         self._told_at, self._told = now, step
 
     def stats(self, step: int) -> dict[str, Any]:

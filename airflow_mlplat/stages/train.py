@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,10 @@ from airflow_mlplat.stages.build_file import BuildFile
 from airflow_mlplat.stages.checkpoint import Checkpoints
 from airflow_mlplat.stages.custom import train_by_user
 from airflow_mlplat.stages.job import Job, Outcome
-from airflow_mlplat.stages.loop import Loop, Trained
-from airflow_mlplat.stages.model import BUILD_FILE, ModelFacts, put_model
+from airflow_mlplat.stages.loop import Loop, Trained, Training
+from airflow_mlplat.stages.model import BUILD_FILE, WEIGHTS_FILE, ModelFacts, put_model, put_weights
 from airflow_mlplat.stages.options import TrainOptions
 from airflow_mlplat.stages.subset import Subset, held_out
-from airflow_mlplat.stages.trainer import Trainer
 from airflow_mlplat.store import Samples
 
 CHECKPOINTS = "checkpoints"
@@ -38,13 +37,9 @@ def run(job: Job) -> Outcome:
         len(training), len(validation), dataset, options.epochs, options.batch_size,
     )  # fmt: skip
     checkpoints = Checkpoints(job.directory / CHECKPOINTS, job.spec.key, job.log)
-    if build_file.train is None:
-        trained = Loop(job.log, options, trainer, training, validation, checkpoints).run()
-    else:
-        trained = train_by_user(job.log, options, trainer, training, checkpoints, build_file)
-    model = _put(job, options, trainer, trained, samples, dataset)
-    checkpoints.remove()
-    return Outcome({"model": model}, _metrics(trained), trained.stats)
+    work = Training(job.log, options, trainer, training, validation, checkpoints)
+    trained = Loop(work).run() if build_file.train is None else train_by_user(work, build_file)
+    return Outcome({"model": _put(job, work, trained)}, _metrics(trained), trained.stats)
 
 
 def split(samples: Samples, fraction: float) -> tuple[Subset, Subset]:
@@ -85,30 +80,33 @@ def _metrics(trained: Trained) -> dict[str, Any]:
     return {**{name: value for name, value in last.items() if name != "epoch"}, "epochs": trained.epochs}
 
 
-def _put(
-    job: Job, options: TrainOptions, trainer: Trainer, trained: Trained, samples: Samples, dataset: Ref
-) -> Ref:
-    weights = trainer.weights()
+def _put(job: Job, work: Training, trained: Trained) -> Ref:
+    weights = work.trainer.weights()
     for name, array in weights.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise BuildError(f"weights {name!r} are not finite after training", fix="lower learning_rate")
     training = {
-        "options": options.to_json(),
+        "options": work.options.to_json(),
         "steps": trained.steps,
         "samples": trained.samples,
         "epochs": trained.epochs,
-        "versions": trainer.versions,
+        "versions": work.trainer.versions,
     }
-    facts = ModelFacts(job.spec.name, str(job.spec.framework), options.shape, samples.classes, training)
-    native = job.directory / f"native-{time.time_ns()}"
-    native.mkdir()
-    return put_model(job.store, facts, dataset, job.spec.files[BUILD_FILE], weights, _native(job, trainer, native))
+    facts = ModelFacts(job.spec.name, str(job.spec.framework), work.options.shape, work.samples.classes, training)
+    files = {
+        BUILD_FILE: job.spec.files[BUILD_FILE],
+        WEIGHTS_FILE: put_weights(job.store, weights),
+        **_native(job, work),
+    }
+    return put_model(job.store, facts, job.input("dataset"), files)
 
 
-def _native(job: Job, trainer: Trainer, directory: Path) -> list[Path]:
-    """The framework's own files; a model that it cannot write is still whole in our format."""
-    try:
-        return trainer.native(directory)
-    except Exception as error:  # user's layers may lack what their framework needs to save them
-        job.log.warning("The framework's own files are left out: %s: %s", type(error).__name__, error)
-        return []
+def _native(job: Job, work: Training) -> dict[str, str]:
+    """The framework's own files, name → SHA-256; a model that it cannot write is still whole in our format."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            paths = work.trainer.native(Path(folder))
+        except Exception as error:  # users' layers may lack what their framework needs to save them
+            job.log.warning("The framework's own files are left out: %s: %s", type(error).__name__, error)
+            return {}
+        return {path.name: job.store.put_blob(path) for path in paths}

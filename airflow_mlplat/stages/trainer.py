@@ -41,7 +41,7 @@ class Trainer(Protocol):
         """One step of the optimiser on uint8 (n, H, W, C) images and int64 (n,) labels."""
 
     def measure(self, step: int) -> Measured:
-        """Sums over the steps since the last call; what is random from now on follows from the seed and `step` alone."""
+        """Sums over the steps since the last call. What is random from now on follows from the seed and `step`."""
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 (n, K), of uint8 (n, H, W, C) images."""
