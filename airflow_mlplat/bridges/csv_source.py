@@ -62,7 +62,7 @@ class CsvSource:
         Raises:
             SourceError: The file is missing, is no CSV, or lacks a column.
         """
-        path = Path(self.path.replace("{partition}", parse_partition(partition)))
+        path = self._file(partition)
         try:
             # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
             with path.open(newline="", encoding="utf-8-sig") as file:
@@ -78,7 +78,9 @@ class CsvSource:
             ) from error
 
     def count(self, client: None, partition: str) -> int:
-        """How many lines the partition has."""
+        """How many lines the partition has; none while there is no file, so that a sensor can wait for it."""
+        if not self._file(partition).exists():
+            return 0
         return sum(1 for _ in self.records(client, partition))
 
     def describe(self) -> dict[str, Any]:
@@ -94,6 +96,9 @@ class CsvSource:
             "metadata": list(self.metadata),
             "watermark": self.watermark,
         }
+
+    def _file(self, partition: str) -> Path:
+        return Path(self.path.replace("{partition}", parse_partition(partition)))
 
     def _columns(self) -> list[str]:
         optional = [column for column in (self.label, self.where, self.watermark) if column is not None]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_mlplat.bridges.base import Record
-from airflow_mlplat.bridges.reasons import MALFORMED, MISSING, BadRecord
+from airflow_mlplat.bridges.reasons import MALFORMED, MISSING, NO_KEY, BadRecord
 from airflow_mlplat.bridges.values import class_number, json_value, key_text, label_text, watermark_text
 
 
@@ -59,7 +59,9 @@ def row_of(record: Record, numbers: dict[str, int], locate: Callable[[Any], str 
             raise BadRecord(MISSING, "the record names none")
         media = locate(record.media)
     except BadRecord as bad:
-        fault = bad
+        # The one thing left to find it by in the source.
+        nameless = bad.reason == NO_KEY and isinstance(record.media, str)
+        fault = BadRecord(bad.reason, f"its media is {record.media!r}") if nameless else bad
     metadata = _canonical({name: json_value(value) for name, value in record.metadata.items()})
     content = _content(record, metadata)
     mark = watermark_text(record.watermark)

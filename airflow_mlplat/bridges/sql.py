@@ -157,10 +157,10 @@ class SqlSource:
         with sql_errors(self.conn_id), _read_only(client) as connection:
             # yield_per: a server-side cursor where there is one, and never more than so many rows in memory.
             streaming = connection.execution_options(yield_per=self.chunk_rows)
-            result = streaming.execute(text(_statement(query)), values)
-            if not result.returns_rows:
-                raise SourceError("query returns no rows", expected="a SELECT", got=repr(query))
-            yield result
+            with streaming.execute(text(_statement(query)), values) as result:
+                if not result.returns_rows:
+                    raise SourceError("query returns no rows", expected="a SELECT", got=repr(query))
+                yield result
 
 
 def parameters(query: Any) -> set[str]:
@@ -191,8 +191,8 @@ def _statement(query: str) -> str:
 _READ_ONLY: Mapping[str, tuple[dict[str, Any], str | None, str | None]] = {
     "postgresql": ({"postgresql_readonly": True}, None, None),
     "sqlite": ({}, "PRAGMA query_only = ON", "PRAGMA query_only = OFF"),
-    "mysql": ({}, "SET TRANSACTION READ ONLY", None),
-    "mariadb": ({}, "SET TRANSACTION READ ONLY", None),
+    "mysql": ({}, "START TRANSACTION READ ONLY", None),
+    "mariadb": ({}, "START TRANSACTION READ ONLY", None),
 }
 
 

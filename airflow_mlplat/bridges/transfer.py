@@ -160,6 +160,7 @@ def _write(task: _Task, spool: Spool, rows: RowScan, media: MediaScan) -> Ref:
     for reason, count in bad.items():
         task.log.warning("%s: %d quarantined, %s, such as %s", task, count, reason, examples[reason])
     task.limits.check(str(task), samples, bad, examples)
+    task.log.info("%s: reading the media of %d records", task, samples)
     with SpanWriter(task.store, task.dataset, task.partition, class_names(task.source.classes)) as writer:
         for row, fault in _add_all(task.reader, spool, writer):
             samples -= 1

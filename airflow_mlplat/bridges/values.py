@@ -39,7 +39,7 @@ def key_text(value: Any) -> str:
     except UnicodeEncodeError:
         raise BadRecord(BAD_KEY, f"{text!a} is no valid Unicode") from None
     if size > MAX_KEY_BYTES:
-        raise BadRecord(BAD_KEY, f"{size} bytes long, at most {MAX_KEY_BYTES} are allowed")
+        raise BadRecord(BAD_KEY, f"{text[:40]!a}… is {size} bytes long, at most {MAX_KEY_BYTES} are allowed")
     if any(ord(character) < 32 for character in text):
         raise BadRecord(BAD_KEY, f"{text!a} has control characters")
     return text

@@ -71,7 +71,12 @@ def test_lines_of_another_length_are_malformed(file):
 def test_files_that_cannot_be_read(file, content, message):
     file.unlink() if content is None else file.write_bytes(content)
     with pytest.raises(SourceError, match=message):
-        source(file).count(None, DAY)
+        list(source(file).records(None, DAY))
+
+
+def test_a_file_that_is_not_there_yet_has_no_lines(file):
+    file.unlink()
+    assert source(file).count(None, DAY) == 0
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,11 @@ def test_bad_records_have_a_reason_and_no_media(changes, reason):
     assert found.reason == reason and found.media is None
 
 
+def test_a_record_without_key_can_be_found_by_its_media():
+    assert row(key=None).detail == "its media is 'a.png'"
+    assert row(key="x" * 201).detail.startswith("'xxxxx")
+
+
 def test_a_record_without_label_is_good():
     assert row(label=None).reason is None and row(label=None).label is None
 

@@ -266,8 +266,6 @@ def test_postgres_dates_times_and_errors(postgres):
     assert source("day = :partition").count(postgres, DAY) == 1
 
 
-# SQLAlchemy leaves the server-side cursor of a lost connection to the garbage collector, and psycopg warns of it.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.postgres
 def test_postgres_that_goes_away_is_the_platforms(postgres):
     with postgres.begin() as connection:

@@ -255,6 +255,53 @@ def test_media_from_a_column(shop, store):
     assert run(shop, store, source, previous=after(bridged), max_bad_fraction=0.1).restates == bridged.ref
 
 
+@pytest.mark.postgres
+def test_postgres_with_media_in_a_column(postgres, store):
+    with postgres.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE images (id bigint, image bytea, label int, day date, at timestamptz)")
+        connection.exec_driver_sql(
+            "INSERT INTO images SELECT n, decode('89504e47', 'hex') || n::text::bytea, mod(n, 2), '2026-01-31', "
+            "timestamptz '2026-01-31 00:00Z' + n * interval '1 minute' FROM generate_series(1, 300) n"
+        )
+    source = SqlSource(
+        "shop", "SELECT * FROM images WHERE day = :partition", "id", Column("image"), label="label", classes=range(2),
+        watermark="at",
+    )  # fmt: skip
+    bridged = bridge(source, postgres, store, dataset="images", partition=DAY)
+    samples = Samples(store, bridged.ref)
+    assert (bridged.samples, bridged.watermark) == (300, "2026-01-31T05:00:00+00:00")
+    assert samples.classes == ["0", "1"] and samples.media(0) == b"\x89PNG1" and samples.labels[0] == 1
+    assert bridge(source, postgres, store, dataset="images", partition=DAY, previous=after(bridged)).reused
+
+
+LARGE = """
+import pathlib, sys, sqlalchemy
+from airflow_mlplat.bridges import bridge, Column, SqlSource
+from airflow_mlplat.store import open_store
+source = SqlSource("shop", "SELECT * FROM images WHERE day = :partition", "id", Column("image"))
+store = open_store(sys.argv[2])
+engine = sqlalchemy.create_engine(sys.argv[1])
+peak = lambda: int(pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
+source.count(engine, "2026-01-31")
+before = peak()
+bridge(source, engine, store, dataset="images", partition="2026-01-31")
+print(peak() - before)
+"""
+
+
+def test_memory_does_not_grow_with_the_partition(shop, tmp_path):
+    shop.run("CREATE TABLE images (id INTEGER, image BLOB, day TEXT)")
+    shop.run(
+        "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 2000) "
+        "INSERT INTO images SELECT n, randomblob(50000), :d FROM n",
+        d=DAY,
+    )
+    command = [sys.executable, "-c", LARGE, str(shop.engine.url), str(tmp_path / "store")]
+    grown = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    print(f"100 MB of media: {grown:.0f} MiB of memory")
+    assert grown < 48  # MiB: caches and buffers
+
+
 def test_sources_without_labels(photos, store):
     bridged = run(photos, store, photos.source(label=None, classes=None))
     samples = Samples(store, bridged.ref)
