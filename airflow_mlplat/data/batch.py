@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batch:
-    """Samples that follow each other in an epoch's order.
+    """Samples of one rank that follow each other in an epoch's order. Its arrays are its own: keep or change them.
 
     Args:
         images: uint8 (n, height, width, channels).

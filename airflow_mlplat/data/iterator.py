@@ -6,9 +6,11 @@ state counts samples given to all ranks together, which lets the number of ranks
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -16,10 +18,14 @@ import numpy as np
 
 from airflow_mlplat.contract import Ref
 from airflow_mlplat.data.batch import Batch
-from airflow_mlplat.data.decode import decode
+from airflow_mlplat.data.decode import DECODERS
 from airflow_mlplat.data.options import IteratorOptions
-from airflow_mlplat.data.order import ALGORITHM, permute
-from airflow_mlplat.errors import DataError, SpecError
+from airflow_mlplat.data.order import ALGORITHM
+from airflow_mlplat.data.plan import Round, next_epoch, rounds
+from airflow_mlplat.errors import DataError, MlplatError, PlatformError, SpecError
+
+THREADS = "mlplat-decode"
+"""What the names of the decoding threads begin with."""
 
 
 class SampleSource(Protocol):
@@ -36,7 +42,7 @@ class SampleSource(Protocol):
     def __len__(self) -> int: ...
 
     def key(self, position: int, /) -> str:
-        """The key of one sample."""
+        """The key of one sample. Called from several threads."""
 
     def media(self, position: int, /) -> bytes:
         """The media bytes of one sample. Called from several threads."""
@@ -46,10 +52,10 @@ class BatchIterator:
     """Batches of one rank, over a number of epochs.
 
     Iterate to get batches; `get_state` then tells where the batches that were given end, and a new iterator that is
-    given this state goes on with exactly the rest. Use it as a context manager, or call `close`: its threads end then.
+    given this state goes on with exactly the rest. Iterating again goes on there too, and ends the pass before.
+    Threads run only during a pass: they end with it, with `close`, or when it is no longer referred to.
 
-    Every rank gets equally many batches. In an epoch's last round the samples that are left go to the ranks in turn,
-    so batches may be smaller there, and even empty; `drop_remainder` leaves that round out.
+    Every rank gets equally many batches; `plan` says how an epoch's last samples are shared.
 
     Args:
         samples: To be read.
@@ -57,16 +63,21 @@ class BatchIterator:
         epochs: Passes over the samples.
 
     Raises:
-        DataError: There are no samples; while iterating: a sample does not decode, named by its key.
+        DataError: There are no samples, or with `drop_remainder` too few for one batch.
+        SpecError: `epochs` is below 1.
     """
 
+    _pool: ThreadPoolExecutor | None = None
+
     def __init__(self, samples: SampleSource, options: IteratorOptions, epochs: int = 1) -> None:
-        if not len(samples):
-            raise DataError("nothing to iterate over", expected="one sample or more", got=0)
-        self._samples, self._options, self._epochs = samples, options, epochs
-        self._n = len(samples)
+        least = options.batch_size * options.shard_count if options.drop_remainder else 1
+        if len(samples) < least:
+            raise DataError(f"{samples.ref} has too few samples for a batch", expected=least, got=len(samples))
+        if epochs < 1:
+            raise SpecError("epochs must be a whole number", expected="1 or more", got=epochs)
+        self.options = options
+        self._samples, self._epochs, self._n = samples, epochs, len(samples)
         self._epoch, self._position = 0, 0
-        self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> BatchIterator:
         return self
@@ -75,92 +86,85 @@ class BatchIterator:
         self.close()
 
     def close(self) -> None:
-        """End the threads; they finish the sample at hand."""
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
-            pool.shutdown(wait=True)
+        """End the pass that is under way; its threads finish the sample at hand. The state stays."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            _end(pool)
 
     def __del__(self) -> None:
         self.close()
 
     def get_state(self) -> dict[str, Any]:
-        """Where the batches that were given end; plain JSON."""
+        """Where the batches that were given end; plain JSON, the same for every rank, shape and batch size."""
         return {**self._identity(), "epoch": self._epoch, "position": self._position}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from there.
+        """Go on from there; ends the pass that is under way.
 
         Raises:
             SpecError: The state is of another dataset, seed, order or algorithm, or lies outside the epoch.
         """
         own, given = self._identity(), {name: state.get(name) for name in self._identity()}
         if given != own:
-            raise SpecError("state of another iteration", expected=own, got=given)
+            raise SpecError(
+                "state of another iteration", expected=own, got=given,
+                fix="iterate over the same samples with the same seed and shuffle, or start anew",
+            )  # fmt: skip
         epoch, position = state.get("epoch"), state.get("position")
         if not (isinstance(epoch, int) and isinstance(position, int) and epoch >= 0 and 0 <= position <= self._n):
-            raise SpecError("state outside the epoch", expected=f"position 0 … {self._n}", got=f"{epoch}, {position}")
+            raise SpecError(
+                "state outside the epoch", expected=f"epoch 0 or more, position 0 … {self._n}",
+                got=f"epoch {epoch!r}, position {position!r}",
+            )  # fmt: skip
+        self.close()
         self._epoch, self._position = epoch, position
 
     def _identity(self) -> dict[str, Any]:
-        order = ALGORITHM if self._options.shuffle else "manifest"
         return {
             "manifest": self._samples.ref.digest,
             "samples": self._n,
-            "seed": self._options.seed,
+            "seed": self.options.seed,
             "window": 0,  # the order is over all samples; windows of shards are for remote data
-            "algorithm": order,
+            "algorithm": ALGORITHM if self.options.shuffle else "manifest",
         }
 
     def __iter__(self) -> Iterator[Batch]:
-        """The rest of the batches. What was prefetched but not given is not part of the state."""
+        """The rest of the batches of all epochs.
+
+        Raises:
+            MlplatError: A sample cannot be read or decoded; names its key. The state is that before its batch.
+        """
+        return self._pass(self._epochs)
+
+    def epoch(self) -> Iterator[Batch]:
+        """The rest of the epoch's batches; of the next epoch's if none is left in this, and none after the last."""
+        epoch, _ = next_epoch(self._n, self.options, self._epoch, self._position)
+        return self._pass(min(epoch + 1, self._epochs))
+
+    def _pass(self, stop: int) -> Iterator[Batch]:
         self.close()
-        pool = self._pool = ThreadPoolExecutor(self._options.threads, thread_name_prefix="mlplat-decode")
+        pool = self._pool = ThreadPoolExecutor(self.options.threads, thread_name_prefix=THREADS)
         waiting: deque[_Pending] = deque()
+        plans = self._plan(stop)
         try:
-            for planned in self._plan():
-                waiting.append(self._begin(pool, *planned))
-                if len(waiting) > self._options.prefetch:
-                    yield self._give(waiting.popleft())
-            while waiting:
+            while True:
+                if self._pool is not pool:
+                    raise SpecError(
+                        "this pass over the batches was ended by another one, or by close", fix="iterate anew"
+                    )
+                for planned in islice(plans, self.options.prefetch + 1 - len(waiting)):
+                    waiting.append(_Pending(pool, self._samples, self.options, planned))
+                if not waiting:
+                    return
                 yield self._give(waiting.popleft())
         finally:
-            for pending in waiting:
-                pending.cancel()
-            pool.shutdown(wait=True)
+            _end(pool)
 
-    def _plan(self) -> Iterator[tuple[int, int, int]]:
-        """(epoch, first position, position after) of every round of batches that is still to come."""
-        stride = self._options.batch_size * self._options.shard_count
+    def _plan(self, stop: int) -> Iterator[Round]:
         epoch, position = self._epoch, self._position
-        while epoch < self._epochs:
-            after = position + stride
-            if after > self._n and (self._options.drop_remainder or position >= self._n):
-                epoch, position = epoch + 1, 0
-                continue
-            yield epoch, position, min(after, self._n)
-            position = after
-            if position >= self._n:
-                epoch, position = epoch + 1, 0
-
-    def _begin(self, pool: ThreadPoolExecutor, epoch: int, first: int, after: int) -> _Pending:
-        options = self._options
-        positions = np.arange(first + options.shard_index, after, options.shard_count, dtype=np.int64)
-        rows = positions
-        if options.shuffle:
-            rows = permute(positions, self._n, options.seed, epoch, self._samples.ref.digest)
-        images = np.empty((len(rows), *options.shape), np.uint8)
-        batch = Batch(images, self._samples.labels[rows], rows, epoch, after)
-        size = max(1, -(-len(rows) // options.threads))
-        parts = [range(start, min(start + size, len(rows))) for start in range(0, len(rows), size)]
-        return _Pending(batch, [pool.submit(self._fill, batch, part) for part in parts])
-
-    def _fill(self, batch: Batch, part: range) -> None:
-        for index in part:
-            row = int(batch.rows[index])
-            try:
-                batch.images[index] = decode(self._samples.media(row), self._options.shape)
-            except DataError as error:
-                raise DataError(f"sample {self._samples.key(row)!r}: {error.what}", got=error.got) from error
+        while epoch < stop:
+            yield from rounds(self._n, self._samples.ref.digest, self.options, epoch, position)
+            epoch, position = epoch + 1, 0
 
     def _give(self, pending: _Pending) -> Batch:
         batch = pending.wait()
@@ -169,16 +173,42 @@ class BatchIterator:
 
 
 class _Pending:
-    """A batch whose parts are still being decoded."""
+    """A batch whose parts are being decoded. Knows nothing of the iterator, so threads do not keep that alive."""
 
-    def __init__(self, batch: Batch, parts: list[Future[None]]) -> None:
-        self._batch, self._parts = batch, parts
+    def __init__(self, pool: ThreadPoolExecutor, samples: SampleSource, options: IteratorOptions, planned: Round):
+        images = np.empty((len(planned.rows), *options.shape), np.uint8)
+        self._batch = Batch(images, samples.labels[planned.rows], planned.rows, planned.epoch, planned.position)
+        size = max(1, -(-len(planned.rows) // options.threads))
+        starts = range(0, len(planned.rows), size)
+        self._parts: list[Future[None]] = [
+            pool.submit(_fill, samples, options, images[i : i + size], planned.rows[i : i + size]) for i in starts
+        ]
 
     def wait(self) -> Batch:
-        for part in self._parts:
+        for part in self._parts:  # in order: which of several errors is told does not depend on the threads
             part.result()
         return self._batch
 
-    def cancel(self) -> None:
-        for part in self._parts:
-            part.cancel()
+
+def _fill(samples: SampleSource, options: IteratorOptions, images: np.ndarray, rows: np.ndarray) -> None:
+    decoder = DECODERS[options.decoder]
+    for index, row in enumerate(rows.tolist()):
+        try:
+            images[index] = decoder(samples.media(row), options.shape, options.resize)
+        except Exception as error:
+            raise _named(error, samples.key(row)) from error
+
+
+def _named(error: Exception, key: str) -> MlplatError:
+    """The error, of the same class if it is one of ours, with the sample's key."""
+    if not isinstance(error, MlplatError):
+        return PlatformError(f"sample {key!r} cannot be read", got=f"{type(error).__name__}: {error}")
+    if repr(key) in error.what:
+        return error
+    return type(error)(f"sample {key!r}: {error.what}", expected=error.expected, got=error.got, fix=error.fix)
+
+
+def _end(pool: ThreadPoolExecutor) -> None:
+    """End the threads, and wait for them, unless the garbage collector happens to call from one of them."""
+    own = threading.current_thread().name.startswith(THREADS)
+    pool.shutdown(wait=not own, cancel_futures=True)

@@ -10,30 +10,32 @@ from airflow_mlplat.data.iterator import BatchIterator
 
 
 def ndarrays(iterator: BatchIterator) -> Iterator[tuple[Any, Any]]:
-    """Pairs of NDArrays: images, uint8 (n, height, width, channels), and labels, int64 (n,), for Gluon."""
+    """Pairs of NDArrays: images, uint8 (n, height, width, channels), and labels, int64 (n,), for Gluon.
+
+    The rest of one epoch; called again it gives the next one.
+    """
     import mxnet as mx
 
     for images, labels in arrays(iterator):
         yield mx.nd.array(images, dtype="uint8"), mx.nd.array(labels, dtype="int64")
 
 
-def data_iter(iterator: BatchIterator, shape: tuple[int, int, int], batch_size: int) -> Any:
-    """An `mx.io.DataIter` of the iterator's batches.
+def data_iter(iterator: BatchIterator) -> Any:
+    """An `mx.io.DataIter` of the iterator's batches: the rest of one epoch, and after `reset` the next one.
 
-    Args:
-        iterator: Where the batches come from; `reset` goes on where the last pass ended.
-        shape: (height, width, channels), as in the iterator's options.
-        batch_size: As in the iterator's options.
+    A smaller batch is given as it is, without padding (`pad` is 0): nothing is counted twice, and modules follow the
+    shape.
     """
     import mxnet as mx
 
-    class BatchDataIter(mx.io.DataIter):
-        """Gives each batch once; a smaller one says by `pad` how much of it is missing."""
+    options = iterator.options
 
+    class BatchDataIter(mx.io.DataIter):
         def __init__(self) -> None:
-            super().__init__(batch_size)
-            self.provide_data = [mx.io.DataDesc("data", (batch_size, *shape), "uint8", layout="NHWC")]
-            self.provide_label = [mx.io.DataDesc("softmax_label", (batch_size,), "int64")]
+            super().__init__(options.batch_size)
+            shape = (options.batch_size, *options.shape)
+            self.provide_data = [mx.io.DataDesc("data", shape, "uint8", layout="NHWC")]
+            self.provide_label = [mx.io.DataDesc("softmax_label", shape[:1], "int64")]
             self.reset()
 
         def reset(self) -> None:
@@ -41,6 +43,6 @@ def data_iter(iterator: BatchIterator, shape: tuple[int, int, int], batch_size: 
 
         def next(self) -> Any:
             images, labels = next(self._batches)
-            return mx.io.DataBatch([images], [labels], pad=batch_size - images.shape[0])
+            return mx.io.DataBatch([images], [labels], pad=0)
 
     return BatchDataIter()

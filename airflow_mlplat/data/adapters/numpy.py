@@ -10,6 +10,9 @@ from airflow_mlplat.data.iterator import BatchIterator
 
 
 def arrays(iterator: BatchIterator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of images, uint8 (n, height, width, channels), and labels, int64 (n,)."""
-    for batch in iterator:
+    """Pairs of images, uint8 (n, height, width, channels), and labels, int64 (n,): the rest of one epoch.
+
+    Called again it gives the next epoch, and nothing after the last.
+    """
+    for batch in iterator.epoch():
         yield batch.images, batch.labels

@@ -8,17 +8,21 @@ from airflow_mlplat.data.adapters.numpy import arrays
 from airflow_mlplat.data.iterator import BatchIterator
 
 
-def dataset(iterator: BatchIterator, shape: tuple[int, int, int]) -> Any:
+def dataset(iterator: BatchIterator) -> Any:
     """A `tf.data.Dataset` of the iterator's batches.
 
+    Each pass over it is the rest of one epoch, as `fit(dataset, epochs=n)` wants it; its epochs are the iterator's.
+    The iterator's state counts what TensorFlow has fetched, which `prefetch` makes more than what was trained on.
+
     Args:
-        iterator: Where the batches come from; each pass over the dataset goes on where the last one ended.
-        shape: (height, width, channels), as in the iterator's options.
+        iterator: Where the batches come from.
 
     Returns:
-        Elements (uint8 (n, height, width, channels), int64 (n,)).
+        Elements (uint8 (n, height, width, channels), int64 (n,)); n is static with `drop_remainder`.
     """
     import tensorflow as tf
 
-    signature = (tf.TensorSpec((None, *shape), tf.uint8), tf.TensorSpec((None,), tf.int64))
+    options = iterator.options
+    size = options.batch_size if options.drop_remainder else None
+    signature = (tf.TensorSpec((size, *options.shape), tf.uint8), tf.TensorSpec((size,), tf.int64))
     return tf.data.Dataset.from_generator(lambda: arrays(iterator), output_signature=signature)

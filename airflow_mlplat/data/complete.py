@@ -1,0 +1,66 @@
+"""Whether an image file is all there: decoders fill in what is missing, or do not look at checksums."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable
+
+from airflow_mlplat.errors import DataError
+
+PNG_MAGIC, JPEG_MAGIC, GIF_MAGIC = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"
+
+# A marker that is not part of coded data: stuffed zeros, restart marks and TEM stay within it (ITU-T T.81, B.1.1).
+_JPEG_MARKER = re.compile(rb"\xff+[^\x00\x01\xd0-\xd7\xff]")
+_JPEG_START, _JPEG_END = 0xD8, 0xD9
+
+
+def check_complete(media: bytes) -> None:
+    """Fail on a PNG, JPEG or GIF that was cut off, and on a PNG whose checksums are wrong.
+
+    What follows an image's end is not looked at. Other formats are left to their decoders, which notice themselves.
+
+    Args:
+        media: A whole file.
+
+    Raises:
+        DataError: Says what is missing.
+    """
+    for magic, check in _CHECKS.items():
+        if media.startswith(magic):
+            check(media)
+
+
+def _png(media: bytes) -> None:
+    """All chunks up to IEND, with their CRC-32 (PNG specification, 5.3); Pillow skips those of the pixels."""
+    at, kind = len(PNG_MAGIC), b""
+    while kind != b"IEND":
+        size, kind = int.from_bytes(media[at : at + 4], "big"), media[at + 4 : at + 8]
+        end = at + 12 + size
+        if len(media) < end:
+            raise DataError("PNG is cut off", expected="an IEND chunk", got=f"{len(media)} bytes without one")
+        if zlib.crc32(media[at + 4 : end - 4]) != int.from_bytes(media[end - 4 : end], "big"):
+            raise DataError(f"PNG is damaged: the chunk at byte {at} has another CRC-32", got=repr(kind))
+        at = end
+
+
+def _jpeg(media: bytes) -> None:
+    """All segments up to EOI (ITU-T T.81, B.1.1.4); a thumbnail's own EOI lies within a segment."""
+    at = 0
+    while True:
+        found = _JPEG_MARKER.search(media, at)
+        if found is None:
+            raise DataError("JPEG is cut off", expected="an EOI marker", got=f"{len(media)} bytes without one")
+        at, marker = found.end(), media[found.end() - 1]
+        if marker == _JPEG_END:
+            return
+        if marker != _JPEG_START:
+            at += int.from_bytes(media[at : at + 2], "big")
+
+
+def _gif(media: bytes) -> None:
+    if not media.rstrip(b"\0").endswith(b";"):
+        raise DataError("GIF is cut off", expected="a trailer", got=f"{len(media)} bytes without one")
+
+
+_CHECKS: dict[bytes, Callable[[bytes], None]] = {PNG_MAGIC: _png, JPEG_MAGIC: _jpeg, GIF_MAGIC: _gif}
