@@ -43,9 +43,7 @@ def run(store, tmp_path):
 
     def run(stage, directory="job", framework=None, build=BUILD, name="digits", code="c", trainer=None, **rest):
         files = {"build.py": store.put_blob(build.encode())} if framework else {}
-        spec = JobSpec(
-            stage, name, store.url, code_version=code, image="i", framework=framework, files=files, **rest
-        )
+        spec = JobSpec(stage, name, store.url, code_version=code, image="i", framework=framework, files=files, **rest)
         (tmp_path / directory).mkdir(exist_ok=True)
         log = logging.getLogger("tests.stages")
         log.setLevel(logging.INFO)
@@ -71,9 +69,7 @@ def train(run):
 
     def train(dataset, directory="train", build=BUILD, trainer=None, **options):
         params = {"shape": [8, 8, 1], "epochs": 3, "batch_size": 32, "learning_rate": 0.1, **options}
-        return run(
-            "train", directory, "linear", build, trainer=trainer, inputs={"dataset": [dataset]}, params=params
-        )
+        return run("train", directory, "linear", build, trainer=trainer, inputs={"dataset": [dataset]}, params=params)
 
     return train
 

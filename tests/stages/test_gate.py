@@ -104,7 +104,7 @@ def test_challengers_that_are_no_better_are_seldom_promoted():
     for _ in range(300):
         champion = Contender("0" * 64, random.random_sample(n) < 0.9)
         for look in range(20):
-            flips = random.random_sample(n) < 0.04
+            flips = random.random_sample(n) < 0.2
             correct = np.where(flips, random.random_sample(n) < 0.9, champion.correct)
             # Exchangeable with the champion: neither is better in expectation.
             if decide([Contender("1" * 64, correct)], champion, looks=look).outcome == "promoted":

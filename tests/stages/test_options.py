@@ -31,7 +31,10 @@ def test_build_gets_the_users_params_and_ours():
         ({**SHAPE, "epoch": 3}, "unknown option 'epoch'; expected batch_size | "),
         ({**SHAPE, "epoch": 3}, "Did you mean 'epochs'?"),
         ({**SHAPE, "wide": 3}, "what build(params) shall get goes into 'params'"),
-        ({"shape": [28, 28]}, "shape is wrong; expected [height, width, channels], with 1 or 3 channels; got [28, 28]."),
+        (
+            {"shape": [28, 28]},
+            "shape is wrong; expected [height, width, channels], with 1 or 3 channels; got [28, 28].",
+        ),
         ({"shape": [28, 28, 2]}, "with 1 or 3 channels; got [28, 28, 2]"),
         ({"shape": "28"}, "shape is wrong"),
         ({"shape": [8, 0, 1]}, "shape is wrong"),

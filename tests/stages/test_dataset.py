@@ -1,0 +1,101 @@
+"""The dataset stage: which samples are in, in which order, and when it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from airflow_mlplat.errors import DataError, SpecError
+from airflow_mlplat.store import Samples
+from tests.stages.conftest import CLASSES
+
+LENIENT = {"max_bad_fraction": 0.5}
+
+
+def test_samples_are_in_the_order_of_the_spans(store, run, span):
+    later, earlier = span(range(3), "2026-01-02"), span(range(5, 7), "2026-01-01")
+    made = run("dataset", inputs={"spans": [earlier, later]})
+    samples = Samples(store, made.outputs["dataset"])
+    assert samples.keys().tolist() == [b"00005", b"00006", b"00000", b"00001", b"00002"]
+    document = store.manifest(made.outputs["dataset"])
+    assert [part["partition"] for part in document["spans"]] == ["2026-01-01", "2026-01-02"]
+    assert document["parents"] == [earlier.to_json(), later.to_json()]
+    assert (document["files"], document["dropped"], made.metrics) == ({}, {}, {"samples": 5, "dropped": {}})
+    assert document["label_counts"] == np.bincount(samples.labels, minlength=10).tolist()
+
+
+def test_undecodable_samples_are_dropped_with_their_reason(store, run, span):
+    made = run("dataset", inputs={"spans": [span(range(10), bad=(3, 7))]}, params=LENIENT)
+    document = store.manifest(made.outputs["dataset"])
+    (part,) = document["spans"]
+    drops = json.loads(store.blob(document["files"][part["drops"]]))
+    assert drops == [{"key": f"{row:05d}", "reason": "undecodable", "row": row} for row in (3, 7)]
+    assert (part["samples"], part["dropped"], document["dropped"]) == (8, 2, {"undecodable": 2})
+    assert b"00003" not in Samples(store, made.outputs["dataset"]).keys()
+    assert sum(document["label_counts"]) == 8
+
+
+def test_only_new_spans_are_decoded(run, span):
+    first, second = span(range(5), "2026-01-01"), span(range(5, 12), "2026-01-02")
+    assert run("dataset", inputs={"spans": [first]}).stats["decoded"] == 5
+    both = run("dataset", inputs={"spans": [first, second]})
+    assert both.stats["decoded"] == 7
+    again = run("dataset", inputs={"spans": [first, second]})
+    assert (again.stats["decoded"], again.outputs) == (0, both.outputs)
+    assert run("dataset", inputs={"spans": [first]}, code="other").stats["decoded"] == 5
+
+
+def test_too_many_bad_samples_fail(run, span):
+    told = "too many bad samples; expected 1.00% at most (max_bad_fraction); got 2 of 10 (20.00%): "
+    told += "'00003' of 2026-01-01 (undecodable), '00007' of 2026-01-01 (undecodable). mend them at the source"
+    with pytest.raises(DataError, match=re.escape(told)):
+        run("dataset", inputs={"spans": [span(range(10), bad=(3, 7))]})
+
+
+def test_no_usable_sample_fails_whatever_the_limit(run, span):
+    with pytest.raises(DataError, match="no usable samples are left; got 1 samples, 1 bad: '00003' of 2026-01-01"):
+        run("dataset", inputs={"spans": [span([3], bad=[3])]}, params={"max_bad_fraction": 1})
+
+
+def test_spans_must_agree_on_their_classes(run, span):
+    spans = [span(range(3), "2026-01-01"), span(range(3), "2026-01-02", classes=CLASSES[::-1])]
+    told = "spans of 2026-01-01 and 2026-01-02 have different classes; expected ['0', '1', "
+    with pytest.raises(DataError, match=re.escape(told)):
+        run("dataset", inputs={"spans": spans})
+
+
+def test_given_classes_order_the_labels(store, run, span):
+    ref = span(range(10))
+    made = run("dataset", inputs={"spans": [ref]}, params={"classes": CLASSES[::-1]})
+    given, own = Samples(store, made.outputs["dataset"]), Samples(store, ref)
+    assert given.labels.tolist() == [9 - label for label in own.labels]
+    document = store.manifest(made.outputs["dataset"])
+    assert document["label_counts"] == np.bincount(given.labels, minlength=10).tolist()
+
+
+def test_samples_of_classes_that_are_not_listed_are_dropped(store, run, span):
+    made = run("dataset", inputs={"spans": [span(range(20), bad=[2], unlabelled=[5])]},
+               params={"classes": ["1", "2"], "max_bad_fraction": 1})  # fmt: skip
+    document = store.manifest(made.outputs["dataset"])
+    kept = Samples(store, made.outputs["dataset"])
+    assert set(kept.labels.tolist()) == {-1, 0, 1}
+    assert document["dropped"]["unknown label"] + document["dropped"].get("undecodable", 0) + len(kept) == 20
+
+
+@pytest.mark.parametrize(
+    ("empty", "kind", "told"), [(True, DataError, "no spans to build dataset 'digits' of. bridge a")]
+)
+def test_no_spans(run, empty, kind, told):
+    with pytest.raises(kind, match=told):
+        run("dataset", inputs={"spans": []})
+
+
+def test_inputs_must_be_different_spans(run, span, dataset):
+    ref = span(range(3))
+    with pytest.raises(SpecError, match="a span is listed twice"):
+        run("dataset", inputs={"spans": [ref, ref]})
+    with pytest.raises(SpecError, match="a dataset is built of spans; got dataset:digits@"):
+        run("dataset", inputs={"spans": [dataset(range(3))]})

@@ -1,0 +1,38 @@
+"""Rows of samples as samples, and the share that is held out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from airflow_mlplat.stages.subset import Subset, held_out
+from airflow_mlplat.store import Samples
+
+KEYS = np.array([f"{n:05d}".encode() for n in range(10_000)])
+
+
+def test_a_subset_reads_its_rows(store, dataset):
+    samples = Samples(store, dataset(range(10)))
+    subset = Subset(samples, np.array([7, 2]))
+    assert (len(subset), subset.ref, subset.classes) == (2, samples.ref, samples.classes)
+    assert [subset.key(i) for i in range(2)] == ["00007", "00002"]
+    assert subset.media(0) == samples.media(7)
+    assert subset.labels.tolist() == [samples.labels[7], samples.labels[2]]
+
+
+def test_the_share_is_about_the_fraction():
+    for fraction in (0.1, 0.5):
+        assert abs(held_out(KEYS, fraction).mean() - fraction) < 0.02
+    assert not held_out(KEYS, 0.0).any()
+
+
+def test_a_sample_is_held_out_whatever_else_is_there():
+    assert (held_out(KEYS[5000:], 0.2) == held_out(KEYS, 0.2)[5000:]).all()
+
+
+def test_a_larger_fraction_holds_out_more_of_the_same():
+    assert (held_out(KEYS, 0.3) | ~held_out(KEYS, 0.1)).all()
+
+
+def test_which_ones_are_golden():
+    """A change here changes models that hold samples out."""
+    assert np.flatnonzero(held_out(KEYS[:60], 0.1)).tolist() == [15, 44, 50, 51]
