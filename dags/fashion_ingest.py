@@ -6,7 +6,7 @@ Also bridges the frozen test set, whose partition never changes: every run after
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from airflow.sdk import DAG, CronPartitionTimetable, Param
@@ -35,7 +35,7 @@ with DAG(
     schedule=CronPartitionTimetable("0 1 * * *", timezone="UTC", key_format="%Y-%m-%d"),
     start_date=datetime(2026, 1, 1),
     catchup=False,
-    default_args={"retries": 2},
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=20)},
     params={"partition": Param(None, type=["null", "string"], format="date", description="Day to bridge")},
     doc_md=__doc__,
     tags=["mlplat"],

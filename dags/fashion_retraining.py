@@ -5,7 +5,7 @@ Starts by itself, once per day that `fashion_ingest` bridges; or by hand with a 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, PartitionedAssetTimetable, XComArg, task
@@ -25,7 +25,7 @@ with DAG(
     start_date=datetime(2026, 1, 1),
     max_active_runs=1,  # one day after the other: each trains both frameworks at once
     render_template_as_native_obj=True,
-    default_args={"retries": 2},
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=20)},
     params={
         "partition": Param(None, type=["null", "string"], format="date", description="Day; default: the run's"),
         "epochs": Param(3, type="integer", minimum=1, maximum=100),

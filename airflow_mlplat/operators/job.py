@@ -70,13 +70,11 @@ class JobOperator(BaseOperator):
             handle = hook.launcher(self.launcher).submit(spec, Limits(**(self.limits or {})), labels(context))
             self.log.info("Started job %s (%s) in %s", spec.key[:12], spec.stage, handle.directory)
         if self.deferrable:
-            self.defer(
-                trigger=JobTrigger(handle.to_json()), method_name="execute_complete", kwargs={"partition": partition}
-            )
+            self.defer(trigger=JobTrigger(handle.to_json()), method_name="execute_complete")
         self.wait(hook, handle)
-        return self.execute_complete(context, {"handle": handle.to_json()}, partition)
+        return self.execute_complete(context, {"handle": handle.to_json()})
 
-    def execute_complete(self, context: Context, event: dict[str, Any], partition: str) -> dict[str, Any]:
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Record the ended job's result, or fail with its own message."""
         with task_errors():
             hook = JobHook()
@@ -86,6 +84,7 @@ class JobOperator(BaseOperator):
             if result.error is not None:
                 kind = UserError if result.error.kind == "user" else PlatformError
                 raise kind(f"job {handle.job_key[:12]} ({result.stage}) failed: {result.error.message.rstrip('.')}")
+            partition = resolve_partition(context, self.partition)
             return self.finish(context, hook, launcher.spec(handle), result, partition)
 
     def finish(
