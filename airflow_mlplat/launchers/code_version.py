@@ -6,21 +6,29 @@ import functools
 import hashlib
 from pathlib import Path
 
+PACKAGE = Path(__file__).parent.parent
 JOB_HALF = ("contract.py", "errors.py", "store", "data", "stages", "runtime")
 """Files and folders of the package that a job may import."""
 
 
 @functools.cache
-def code_version(package: Path = Path(__file__).parent.parent) -> str:
+def code_version(package: Path = PACKAGE) -> str:
     """SHA-256 over the relative paths and bytes of the job half's Python files; computed once per process.
 
     Args:
         package: The package's folder.
     """
     found = hashlib.sha256()
+    for path in source_files(package):
+        content = path.read_bytes()
+        found.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
+    return found.hexdigest()
+
+
+def source_files(package: Path) -> list[Path]:
+    """The job half's Python files, in the order of their digest."""
+    files = []
     for name in JOB_HALF:
         top = package / name
-        for path in sorted(top.rglob("*.py")) if top.is_dir() else [top]:
-            content = path.read_bytes()
-            found.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
-    return found.hexdigest()
+        files += sorted(top.rglob("*.py")) if top.is_dir() else [top]
+    return files

@@ -30,30 +30,18 @@ def interpreter(environments: Path | None, framework: str | None) -> Path:
         raise ConfigError(f"no folder of environments, for framework {framework!r}", fix="set MLPLAT_ENVIRONMENTS")
     python = environments / framework / "bin/python"
     if not os.access(python, os.X_OK):
-        fix = how_to_make(environments, framework)
+        fix = f"make it: airflow mlplat environments create {framework} (or set MLPLAT_ENVIRONMENTS)"
         raise ConfigError(f"no Python to run {framework!r} jobs with", expected=str(python), fix=fix)
     return python
-
-
-def how_to_make(environments: Path, framework: str) -> str:
-    """The commands that make a framework's environment."""
-    target, requirements = environments / framework, Path(__file__).parent / "environments" / f"{framework}.txt"
-    if not requirements.exists():
-        known = ", ".join(sorted(path.stem for path in requirements.parent.glob("*.txt")))
-        return f"use a known framework ({known})"
-    return (
-        f"make it: python -m venv {target} && {target}/bin/pip install -r {requirements}"
-        f" && {target}/bin/pip install --no-deps airflow-mlplat (or set MLPLAT_ENVIRONMENTS)"
-    )
 
 
 def image(environments: Path | None, framework: str | None) -> str:
     """Digest of an environment: its Python's version, and the names and versions of its packages but this one.
 
-    This package's own code is in `code_version`.
+    This package's own code, which the launcher supplies, is in `code_version`.
 
     Raises:
-        ConfigError: The environment is not there, or lacks this package.
+        ConfigError: The environment is not there.
     """
     python = interpreter(environments, framework)
     if framework is None:
@@ -63,12 +51,6 @@ def image(environments: Path | None, framework: str | None) -> str:
         home = python.parent.parent
         names = set(_distributions(home.glob("lib*/python*/site-packages")))
         version = _version(home)
-        if not any(name.startswith(OWN_PACKAGE) for name in names):
-            raise ConfigError(
-                f"the environment of {framework!r} lacks this package",
-                got=str(home),
-                fix=f"{home}/bin/pip install --no-deps airflow-mlplat",
-            )
     return digest({"python": version, "packages": sorted(n for n in names if not n.startswith(OWN_PACKAGE))})
 
 

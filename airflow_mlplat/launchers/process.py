@@ -16,7 +16,7 @@ from pathlib import Path
 
 from airflow_mlplat.contract import SPEC_FILE, JobResult, JobSpec
 from airflow_mlplat.errors import ConfigError, ContractError, JobDiedError, LaunchError, MlplatError
-from airflow_mlplat.launchers import ending, environment, processes
+from airflow_mlplat.launchers import ending, environment, job_half, processes
 from airflow_mlplat.launchers.base import Handle, JobState, Limits
 from airflow_mlplat.launchers.directory import JobDirectory, read_json, write_json
 from airflow_mlplat.launchers.running import Running
@@ -53,7 +53,8 @@ class ProcessLauncher:
         self.jobs = Path(jobs).absolute()
         self.environments = Path(environments).absolute() if environments is not None else None
         self.orphan_seconds, self.keep_days = orphan_seconds, keep_days
-        self._command = command or self._runtime
+        self._command = command
+        self._copies = self.jobs / ".job_half"
 
     def image(self, framework: str | None) -> str:
         """See `Launcher.image`; a digest of the environment's Python and packages."""
@@ -64,7 +65,7 @@ class ProcessLauncher:
         if not processes.supported():
             raise ConfigError("the process launcher needs Linux's /proc", got=sys.platform, fix='use launcher="docker"')
         directory = JobDirectory(self.jobs / spec.key)
-        command = self._command(spec, directory.path)
+        command = (self._command or self._runtime)(spec, directory.path)
         handle = Handle(self.name, spec.key, str(directory.path))
         with directory.submitting():
             lock = directory.claim_patiently(5.0 if directory.cancel.exists() else 0.03)
@@ -73,7 +74,9 @@ class ProcessLauncher:
                 return handle
             try:
                 Running(directory).end_leftovers()
-                prepare(directory, spec, Launch(command, limits or Limits(), self.orphan_seconds, dict(labels or {})))
+                code = job_half.supply(self._copies) if self._command is None else None
+                launch = Launch(command, limits or Limits(), self.orphan_seconds, dict(labels or {}), code)
+                prepare(directory, spec, launch)
                 start_supervisor(directory, lock)
             finally:
                 os.close(lock)  # the supervisor has its own
@@ -162,6 +165,8 @@ class ProcessLauncher:
                 continue
             except LaunchError as error:
                 LOG.warning("Cannot sweep %s: %s", path, error)
+        if not any(JobDirectory(path).alive() for path in self.jobs.glob("*")):
+            job_half.forget(self._copies, self.keep_days)
         return swept
 
     def _sweep_one(self, path: Path) -> bool:

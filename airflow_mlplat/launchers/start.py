@@ -38,12 +38,14 @@ class Launch:
         limits: What the job may use.
         orphan_seconds: It ends itself when nobody looked at it for so long.
         labels: Who asked for it.
+        code: Folder to import this package from; None: the one that its Python has.
     """
 
     command: list[str]
     limits: Limits
     orphan_seconds: float
     labels: dict[str, str]
+    code: Path | None = None
 
 
 def prepare(directory: JobDirectory, spec: JobSpec, launch: Launch) -> None:
@@ -76,6 +78,8 @@ def job_environment(directory: JobDirectory, framework: str | None, launch: Laun
         "PYTHONSAFEPATH": "1",  # no file in the job's directory hides a module (Python >=3.11)
         processes.TOKEN_VARIABLE: token,
     }
+    if launch.code is not None:
+        variables["PYTHONPATH"] = str(launch.code)
     if framework is None and site.ENABLE_USER_SITE and site.USER_BASE:
         variables["PYTHONUSERBASE"] = site.USER_BASE  # HOME is another, and this package may be installed there
     if launch.limits.threads:

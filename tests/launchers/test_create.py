@@ -30,7 +30,7 @@ def test_a_range_of_pythons(version: tuple[int, int], versions: str, fits: bool)
 
 
 def test_an_unknown_framework_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="unknown framework; expected mxnet | tensorflow; got 'theano'"):
+    with pytest.raises(ConfigError, match=r"unknown framework; expected mxnet \| tensorflow; got 'theano'"):
         create_environment(tmp_path, "theano")
     assert list(tmp_path.iterdir()) == []
 
@@ -41,5 +41,5 @@ def test_a_failed_installation_says_which_command_failed(tmp_path: Path, monkeyp
     uv.write_text("#!/bin/sh\necho no route to the registry >&2\nexit 2\n")
     uv.chmod(0o755)
     monkeypatch.setenv("PATH", str(uv.parent), prepend=":")
-    with pytest.raises(LaunchError, match="uv venv .* no route to the registry. see that the package registry"):
+    with pytest.raises(LaunchError, match=r"uv venv .* no route to the registry\. see that the package registry"):
         create_environment(tmp_path / "environments", "mxnet")

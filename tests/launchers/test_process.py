@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlplat.errors import ConfigError, ContractError, JobDiedError, LaunchError
-from airflow_mlplat.launchers import LAUNCHERS, Handle, JobState, ProcessLauncher
+from airflow_mlplat.launchers import LAUNCHERS, Handle, JobState, ProcessLauncher, code_version
 from tests.launchers.suite import WORKER, LauncherSuite, processes_of, spec, until
 
 
@@ -151,16 +151,30 @@ class TestProcessLauncher(LauncherSuite):
 def test_no_environment_for_a_framework(tmp_path):
     launcher = LAUNCHERS["process"](tmp_path / "jobs", tmp_path, 900.0)
     work = dataclasses.replace(spec(), framework="tensorflow")
-    with pytest.raises(ConfigError, match=r"/tensorflow/bin/python.* make it: python -m venv .*tensorflow\.txt"):
+    with pytest.raises(ConfigError, match=r"/tensorflow/bin/python.* make it: airflow mlplat environments create"):
         launcher.submit(work)
     assert not (tmp_path / "jobs").exists()
 
 
-def test_the_runtime_is_what_runs(tmp_path):
-    """Without a stage of that name, the job's own error says so."""
+def test_the_runtime_is_what_runs_from_the_launchers_own_source(tmp_path):
+    """In any environment, even in one that has another version of this package, or none."""
     launcher = ProcessLauncher(tmp_path)
     handle = launcher.submit(spec())
     until(lambda: launcher.state(handle) is JobState.ENDED)
     error = launcher.result(handle).error
     assert (error.kind, error.type) == ("user", "SpecError")
     assert error.message.startswith("unknown stage; expected compare | dataset | evaluate | predict")
+    assert str(tmp_path / ".job_half" / code_version() / "airflow_mlplat/runtime/runner.py") in error.traceback
+
+
+def test_sweep_forgets_old_source(tmp_path):
+    launcher = ProcessLauncher(tmp_path, keep_days=1)
+    handle = launcher.submit(spec())
+    old = tmp_path / ".job_half" / code_version()
+    os.utime(old, (0, 0))
+    if launcher.state(handle) is JobState.RUNNING:
+        launcher.sweep()
+        assert old.exists() or launcher.state(handle) is JobState.ENDED
+    until(lambda: launcher.state(handle) is JobState.ENDED)
+    launcher.sweep()
+    assert not old.exists()

@@ -13,8 +13,6 @@ import pytest
 
 from airflow_mlplat.launchers import processes
 
-SLEEP = "import time; time.sleep(60)"
-
 
 @pytest.fixture
 def token():
@@ -22,21 +20,32 @@ def token():
 
 
 @pytest.fixture
-def sleeper(token):
-    """A process with the token, in a session of its own."""
-    child = start(SLEEP, token)
-    yield child
-    child.kill()
-    child.wait()
+def start(token):
+    """A function that starts Python code with the token, in a session of its own, and waits until it is ready."""
+    children = []
+
+    def start(setup="pass"):
+        code = f"import os, signal, time; {setup}; print('ready', flush=True); time.sleep(60)"
+        child = subprocess.Popen(
+            [sys.executable, "-S", "-c", code],
+            env={processes.TOKEN_VARIABLE: token},
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+        )
+        children.append(child)
+        child.stdout.readline()
+        return child
+
+    yield start
+    for child in children:
+        child.kill()
+        child.communicate()
 
 
-def start(code, token, **options):
-    options = {"start_new_session": True, "stdout": subprocess.PIPE, **options}
-    child = subprocess.Popen([sys.executable, "-S", "-c", code], env={processes.TOKEN_VARIABLE: token}, **options)
-    while not processes._carries(child.pid, token):  # between fork and exec it has our environment
-        time.sleep(0.005)
-    child.stdout.close()
-    return child
+@pytest.fixture
+def sleeper(start):
+    """One such process."""
+    return start()
 
 
 def test_this_process():
@@ -88,17 +97,15 @@ def test_a_pid_that_is_another_process_now_gets_no_signal(sleeper):
     assert sleeper.poll() is None
 
 
-def test_end_asks_first(token):
-    child = start("import os, signal, time; signal.signal(15, lambda *_: os._exit(7)); time.sleep(60)", token)
-    time.sleep(0.3)  # for the handler
-    assert processes.end(lambda: processes.marked(token), 1.0) == []
-    assert child.wait() in (7, -signal.SIGTERM)
+def test_end_asks_first(start, token):
+    child = start("signal.signal(15, lambda *_: os._exit(7))")
+    assert processes.end(lambda: processes.marked(token), 2.0) == []
+    assert child.wait() == 7
 
 
-def test_end_kills_what_will_not(token):
-    child = start("import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)", token)
-    time.sleep(0.3)
+def test_end_kills_what_will_not(start, token):
+    child = start("signal.signal(15, signal.SIG_IGN)")
     started = time.monotonic()
     assert processes.end(lambda: processes.marked(token), 0.2) == []
-    assert 0.2 <= time.monotonic() - started < 1
+    assert time.monotonic() - started >= 0.2
     assert child.wait() == -signal.SIGKILL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -26,6 +27,11 @@ def test_the_environment_is_small_and_known(tmp_path, launch, monkeypatch):
     assert found["CUDA_VISIBLE_DEVICES"] == "0"
     assert [found[name] for name in THREAD_VARIABLES] == ["3"] * 6
     assert not {"AIRFLOW_HOME", "PYTHONPATH"} & set(found)
+
+
+def test_the_job_half_is_imported_from_where_the_launch_says(tmp_path, launch):
+    launch = dataclasses.replace(launch, code=tmp_path / "copy")
+    assert job_environment(JobDirectory(tmp_path), None, launch, "t")["PYTHONPATH"] == str(tmp_path / "copy")
 
 
 def test_without_a_limit_the_libraries_choose_their_threads(tmp_path):
