@@ -45,7 +45,18 @@ def backfill(stack: Stack) -> None:
         stack.await_dag(dag_id)
     if set(partitions_of(stack, INGEST)) != set(DAYS):
         say(f"airflow backfill create --dag-id {INGEST} --from-date {DAYS[0]} --to-date {DAYS[-1]}")
-        stack.cli("backfill", "create", "--dag-id", INGEST, "--from-date", DAYS[0], "--to-date", DAYS[-1])
+        stack.cli(
+            "backfill",
+            "create",
+            "--dag-id",
+            INGEST,
+            "--from-date",
+            DAYS[0],
+            "--to-date",
+            DAYS[-1],
+            "--max-active-runs",
+            "1",
+        )
     end, shown = time.monotonic() + TIME_LIMIT_SECONDS, ""
     while time.monotonic() < end:
         ingest, retraining = partitions_of(stack, INGEST), partitions_of(stack, RETRAINING)
@@ -69,21 +80,33 @@ def progress(ingest: dict[str, str], retraining: dict[str, str]) -> str:
 
 
 def report(stack: Stack) -> bool:
-    """Print the table of the catalog; true if there is a champion."""
-    table = stack.cli("mlplat", "decisions", "list", "--name", "fashion", "--output", "json")
-    decisions = [d for d in json.loads(table.stdout) if d["outcome"] != "recommended"]
-    print(f"\n{'partition':<11} {'dataset':<13} {'accuracy of each model, with its 95 % interval':<72} decision")
+    """Print what the catalog says of every day; true if there is a champion."""
+
+    def listed(*command: str) -> list[dict]:
+        return json.loads(stack.cli("mlplat", *command, "--output", "json", check=False).stdout or "[]")
+
+    datasets = {row["partition"]: row["digest"] for row in listed("datasets", "list", "fashion")}
+    models = listed("models", "list", "fashion")
+    decisions = {row["partition"]: row for row in reversed(listed("decisions", "list", "fashion"))}
+    print(f"\n{'partition':<10}  {'dataset':<12}  {'model':<23}  {'accuracy':<8}  95 % interval   decision")
     for day in DAYS:
-        for decision in (d for d in decisions if d["partition"] == day):
-            print(
-                f"{day:<11} {decision['dataset'][:12]:<13} {decision['accuracies']:<72} "
-                f"{decision['outcome']}: {decision['reason']}"
-            )
-    champion = json.loads(
-        stack.cli("mlplat", "champion", "show", "fashion", "--output", "json", check=False).stdout or "[]"
+        decision = decisions.get(day, {"outcome": "none", "reason": ""})
+        rows = [row for row in models if row["partition"] == day]
+        for number, model in enumerate(sorted(rows, key=lambda row: row["framework"])):
+            low, high = model["interval"] or (0.0, 0.0)
+            words = f"{decision['outcome']}: {decision['reason']}" if number == 0 else ""
+            name = f"{model['framework']} {model['digest'][:12]}"
+            first = f"{day}  {datasets.get(day, '-')[:12]:<12}" if number == 0 else " " * 24
+            print(f"{first}  {name:<23}  {model['accuracy'] or 0.0:<8.4f}  {low:.4f}-{high:.4f}   {words}")
+    champion = next((model for model in models if model["alias"]), None)
+    if champion is None:
+        print("\nno champion was promoted")
+        return False
+    print(
+        f"\n{champion['alias']} is {champion['framework']} {champion['digest'][:12]} of {champion['partition']}, "
+        f"accuracy {champion['accuracy']:.4f} on the test images"
     )
-    print(f"\nchampion  {json.dumps(champion)}" if champion else "\nno champion was promoted")
-    return bool(champion)
+    return True
 
 
 def main(command: str) -> int:

@@ -271,7 +271,7 @@ class Catalog:
             if isinstance(ref, Ref):
                 root = lineage.node(ref.kind, ref.digest)
             else:
-                root = names.resolve_node(connection, ref)
+                root = names.resolve_node(connection, ref, direction)
             return lineage.graph(connection, root, direction)
 
     def resolve(self, text: str, *, partition: str | None = None) -> Ref:

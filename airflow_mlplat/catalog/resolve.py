@@ -7,7 +7,7 @@ import re
 
 import sqlalchemy as sa
 
-from airflow_mlplat.catalog import aliases, artifacts, lineage
+from airflow_mlplat.catalog import aliases, artifacts, decisions, lineage
 from airflow_mlplat.catalog.tables import ARTIFACT
 from airflow_mlplat.contract import KINDS, Ref
 from airflow_mlplat.errors import NotFoundError
@@ -40,10 +40,18 @@ def resolve(connection: sa.Connection, text: str, partition: str | None) -> Ref:
     raise _absent(connection, wanted, name, partition)
 
 
-def resolve_node(connection: sa.Connection, text: str) -> str:
-    """The lineage node that the text names: a node's own name, or anything that `resolve` takes."""
+def resolve_node(connection: sa.Connection, text: str, direction: str) -> str:
+    """The lineage node that the text names: a node's own name, or anything that `resolve` takes.
+
+    An alias, looked up from, is the decision that moved it there: that reaches the model, and why it is champion.
+    """
     if _NODE.fullmatch(text):
         return text
+    name, at, alias = text.partition("@")
+    place = aliases.current(connection, name, alias) if at else None
+    decided = decisions.get(connection, place.decision) if place and direction == "up" else None
+    if decided is not None:
+        return decided.node
     ref = resolve(connection, text, None)
     return lineage.node(ref.kind, ref.digest)
 

@@ -26,7 +26,7 @@ def list_models(args: Namespace) -> None:
     """Models, the newest first, with their accuracy and whether they hold an alias."""
     catalog = places.catalog()
     rows = catalog.artifacts("model", args.name, args.limit)
-    accuracy = _accuracy(catalog, rows)
+    measured = _measured(catalog, rows)
     aliases: dict[str, list[str]] = {}
     for alias in catalog.aliases():
         aliases.setdefault(alias.digest, []).append(f"{alias.name}@{alias.alias}")
@@ -35,7 +35,8 @@ def list_models(args: Namespace) -> None:
             {
                 **_row(row),
                 "framework": row.document.get("framework"),
-                "accuracy": accuracy.get(row.digest),
+                "accuracy": measured.get(row.digest, {}).get("accuracy"),
+                "interval": measured.get(row.digest, {}).get("interval"),
                 "alias": ", ".join(aliases.get(row.digest, [])) or None,
             }
             for row in rows
@@ -91,10 +92,10 @@ def _rest(document: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key not in ("format", "kind", "name")}
 
 
-def _accuracy(catalog: Catalog, rows: list[ArtifactRow]) -> dict[str, float]:
-    """Model digest → accuracy of its newest evaluation."""
-    found: dict[str, float] = {}
+def _measured(catalog: Catalog, rows: list[ArtifactRow]) -> dict[str, Mapping[str, Any]]:
+    """Model digest → metrics of its newest evaluation, where it has an accuracy."""
+    found: dict[str, Mapping[str, Any]] = {}
     for evaluation in catalog.evaluations(row.digest for row in rows):
         if "accuracy" in evaluation.metrics:
-            found.setdefault(evaluation.model, evaluation.metrics["accuracy"])
+            found.setdefault(evaluation.model, evaluation.metrics)
     return found

@@ -56,7 +56,11 @@ def commands() -> list[Any]:
                 _group(
                     "environments",
                     "The frameworks' environments",
-                    (_action("create", "Make the environment of a framework's jobs", "environments.create", _FRAMEWORK),),
+                    (
+                        _action(
+                            "create", "Make the environment of a framework's jobs", "environments.create", _FRAMEWORK
+                        ),
+                    ),
                 ),
                 _action("lineage", "What something was made from, or ended in", "lineage.show", _NODE, _DIRECTION),
                 _action("gc", "Remove what crashed or abandoned jobs left in the store", "store.gc", _DRY_RUN, _GRACE),

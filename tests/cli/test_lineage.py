@@ -26,7 +26,8 @@ def test_down(mlplat, world):
 
 def test_as_json(mlplat, world):
     graph = json.loads(mlplat("lineage", "fashion@champion", "--output", "json")[1])
-    assert graph["root"] == f"model:{world.models[1].digest}" and graph["root"] in graph["nodes"]
+    assert graph["root"].startswith("decision:") and graph["root"] in graph["nodes"]
+    assert [graph["root"], f"model:{world.models[1].digest}", "challenger"] in graph["edges"]
 
 
 def test_shared_ancestors_are_shown_once():
