@@ -42,4 +42,6 @@ def test_nothing_is_left_of_a_job_that_was_seen_to_end(tmp_path):
     directory = JobDirectory(tmp_path)
     write_json(directory.exit, {})
     own = processes.process(os.getpid())
-    known(directory, leader=own.identity).end_leftovers()  # would end this test
+    running = known(directory, leader=own.identity)
+    running.end_leftovers()  # would end this test, which is one of the members
+    assert processes.process(own.pid).identity == own.identity
