@@ -52,7 +52,7 @@ def test_weights_that_are_not_finite_are_refused(train, dataset):
         def weights(self):
             return {"w": self.w * float("nan")}
 
-    with pytest.raises(BuildError, match="weights 'w' are not finite after training. lower learning_rate"):
+    with pytest.raises(BuildError, match=r"weights 'w' are not finite after training\. lower learning_rate"):
         train(dataset(range(64)), trainer=Trainer)
 
 
@@ -68,7 +68,7 @@ def test_datasets_that_cannot_be_trained_on(train, dataset, span, run):
 def test_a_spec_that_lacks_something(run, dataset):
     data = dataset(range(5))
     params = {"shape": [8, 8, 1]}
-    with pytest.raises(SpecError, match="stage 'train' needs a framework; got None|needs a framework"):
+    with pytest.raises(SpecError, match="stage 'train' needs a framework"):
         run("train", inputs={"dataset": [data]}, params=params)
     with pytest.raises(SpecError, match=re.escape("train needs a build file; expected files: build.py; got [].")):
         run("train", inputs={"dataset": [data]}, params=params, trainer=LinearTrainer)

@@ -108,13 +108,14 @@ class TensorFlowTrainer:
             variable.assign(array)
 
     def native(self, directory: Path) -> list[Path]:
-        """`model.keras`, without the date that Keras writes into it."""
+        """`model.keras`, without what Keras writes into it of this process: the date and addresses of objects."""
         path = directory / "model.keras"
         self.model.save(path)
         members = unzip(path)
-        metadata = json.loads(members["metadata.json"])
+        metadata, config = json.loads(members["metadata.json"]), json.loads(members["config.json"])
         metadata["date_saved"] = "1980-01-01@00:00:00"
-        members["metadata.json"] = json.dumps(metadata).encode()
+        _renumber(config, {})
+        members["metadata.json"], members["config.json"] = json.dumps(metadata).encode(), json.dumps(config).encode()
         path.write_bytes(zip_bytes(members))
         return [path]
 
@@ -153,6 +154,15 @@ OPTIMIZERS = {"adam": _adam, "sgd": _sgd}
 def _as_input(tf: Any, images: Any) -> Any:
     """float32 in [0, 1] of uint8."""
     return tf.cast(images, tf.float32) / 255.0
+
+
+def _renumber(config: Any, numbers: dict[int, int]) -> None:
+    """Put 1, 2, … for the `shared_object_id` of a saved model, each of which is an address; in place."""
+    if isinstance(config, dict) and "shared_object_id" in config:
+        config["shared_object_id"] = numbers.setdefault(config["shared_object_id"], len(numbers) + 1)
+    parts = config.values() if isinstance(config, dict) else config
+    for part in parts if isinstance(config, (dict, list)) else ():
+        _renumber(part, numbers)
 
 
 def _values(variables: list[Any]) -> Arrays:

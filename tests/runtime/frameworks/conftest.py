@@ -1,0 +1,111 @@
+"""Jobs in the frameworks' own environments."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from airflow_mlplat.contract import JobResult, JobSpec, Ref
+from airflow_mlplat.store import Sample, SpanWriter, Store, npy_bytes, open_store
+
+CLASSES = [str(n) for n in range(10)]
+TRAINING, TESTING = range(1400), range(1400, 1797)
+
+
+@pytest.fixture(scope="module")
+def python(request, root) -> str:
+    """The interpreter of the test module's framework; absent, its tests are skipped."""
+    path = root / ".venvs" / request.module.FRAMEWORK / "bin/python"
+    if not path.exists():
+        told = f"{path} is absent; make it with scripts/setup {request.module.FRAMEWORK}"
+        if os.environ.get("MLPLAT_TEST_FORBID_SKIPS") == "1":
+            pytest.fail(told)
+        pytest.skip(told)
+    return str(path)
+
+
+class Workplace:
+    """A store with digits, and jobs on them.
+
+    Args:
+        folder: Of store and jobs.
+        framework: What trains.
+        python: Its interpreter.
+    """
+
+    def __init__(self, folder: Path, framework: str, python: str) -> None:
+        self.folder, self.framework, self.python = folder, framework, python
+        self.store: Store = open_store(folder / "store")
+
+    def dataset(self, digits, name: str, rows: range, noise: bool = False) -> Ref:
+        """A committed dataset of digits."""
+        from airflow_mlplat.stages import STAGES, Job
+
+        images, labels = digits
+        with SpanWriter(self.store, name, "2026-01-01", CLASSES) as writer:
+            for row in rows:
+                writer.add(Sample(f"{row:05d}", npy_bytes(images[row]), int(labels[row])))
+            span = writer.commit()
+        spec = self.spec("dataset", name=name, inputs={"spans": [span]})
+        import logging
+
+        return STAGES["dataset"](Job(spec, self.store, self.folder, None, logging.getLogger())).outputs["dataset"]
+
+    def spec(self, stage: str, *, build: str | None = None, name: str = "digits", **rest) -> JobSpec:
+        """A spec of the framework."""
+        files = {} if build is None else {"build.py": self.store.put_blob(build.encode())}
+        return JobSpec(
+            stage, name, self.store.url, code_version="c", image="i", framework=self.framework, files=files, **rest
+        )
+
+    def write(self, spec: JobSpec, directory: str) -> Path:
+        """Put a spec into a job's directory."""
+        path = self.folder / directory / "spec.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(spec.to_json()))
+        return path
+
+    def start(self, spec: JobSpec, directory: str) -> subprocess.Popen:
+        """Start a job, with its log on stdout."""
+        command = [self.python, "-m", "airflow_mlplat.runtime", str(self.write(spec, directory))]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def run(self, *specs: JobSpec) -> list[JobResult]:
+        """Run jobs one after the other, in one process of the framework: importing it takes longest."""
+        paths = [self.write(spec, spec.key) for spec in specs]
+        code = "import sys, pathlib; from airflow_mlplat.runtime.runner import run_file\n"
+        code += "for path in sys.argv[1:]: run_file(pathlib.Path(path))"
+        subprocess.run([self.python, "-c", code, *map(str, paths)], check=True, timeout=280)
+        return [self.result(path.parent.name) for path in paths]
+
+    def result(self, directory: str) -> JobResult:
+        """What a job left."""
+        return JobResult.from_json(json.loads((self.folder / directory / "result.json").read_text()))
+
+    def train(self, dataset: Ref, build: str, **options) -> JobSpec:
+        """The spec of a training."""
+        params = {"shape": [8, 8, 1], "batch_size": 32, "learning_rate": 0.002, **options}
+        return self.spec("train", build=build, inputs={"dataset": [dataset]}, params=params)
+
+
+@pytest.fixture(scope="module")
+def work(request, python, tmp_path_factory) -> Workplace:
+    """A workplace that the module's tests share; each spec is of its own."""
+    framework = request.module.FRAMEWORK
+    return Workplace(tmp_path_factory.mktemp(framework), framework, python)
+
+
+@pytest.fixture(scope="module")
+def training(work, digits) -> Ref:
+    """1400 digits."""
+    return work.dataset(digits, "digits", TRAINING)
+
+
+@pytest.fixture(scope="module")
+def testing(work, digits) -> Ref:
+    """397 other digits."""
+    return work.dataset(digits, "digits-test", TESTING)

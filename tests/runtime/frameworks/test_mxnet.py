@@ -1,0 +1,82 @@
+"""MXNet's trainer, in its own environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.runtime.frameworks.suite import *  # noqa: F403
+
+pytestmark = pytest.mark.mxnet
+FRAMEWORK = "mxnet"
+NATIVE = {"model-symbol.json", "model-0000.params"}
+
+HEAD = """
+from mxnet import autograd, gluon, init, nd
+from mxnet.gluon import nn
+def build(params):
+    net = nn.HybridSequential()
+"""
+# With all that is hard to go on from: dropout, batch normalisation, first values of the user's own.
+BUILD = (
+    HEAD
+    + """
+    net.add(
+        nn.Conv2D(16, 3, activation="relu", padding=1),
+        nn.BatchNorm(momentum=0.9),
+        nn.MaxPool2D(),
+        nn.Flatten(),
+        nn.Dropout(0.2),
+        nn.Dense(params["classes"]),
+    )
+    net[0].initialize(init.Orthogonal())
+    return net
+"""
+)
+DENSE = (
+    HEAD
+    + """
+    net.add(nn.Dense({}))
+    return net
+"""
+)
+LOGITS = DENSE.format('params["classes"]')
+SOFTMAX = (
+    HEAD
+    + """
+    net.add(nn.Dense(params["classes"]), nn.HybridLambda("softmax"))
+    return net
+"""
+)
+OWN_LOOP = (
+    LOGITS
+    + """
+def train(ctx):
+    trainer = gluon.Trainer(ctx.model.collect_params(), "adam", {"learning_rate": 0.01})
+    loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
+    start, _ = ctx.resume()
+    for epoch in range(start, ctx.options.epochs):
+        for images, labels in ctx.batches(epoch):
+            with autograd.record():
+                inputs = nd.array(images.transpose(0, 3, 1, 2) / 255.0)
+                loss = loss_of(ctx.model(inputs), nd.array(labels)).mean()
+            loss.backward()
+            trainer.step(1)
+        ctx.report(loss=loss.asscalar())
+        ctx.checkpoint(epoch + 1)
+"""
+)
+MISTAKES = [
+    ("def build(params)\n", {}, "BuildError", ["build.py, line 1: "]),
+    (HEAD + "    return 3\n", {}, "BuildError", ["expected a Gluon block; got builtins.int"]),
+    (HEAD, {}, "BuildError", ["returned the wrong thing", "got nothing", "return the model"]),
+    (HEAD + "    return nn.Nosuch()\n", {}, "BuildError", ["build.py, line 6 failed; got AttributeError"]),
+    (DENSE.format(7), {}, "BuildError", ["the wrong output; expected shape (images, classes) = (4, 10); got (4, 7)"]),
+    (DENSE.format("10, in_units=81"), {}, "BuildError", ["the model on images of shape (None, 1, 8, 8)"]),
+    (LOGITS, {"optimizer": "adagrad"}, "SpecError", ["unknown optimizer; expected adam | sgd; got 'adagrad'"]),
+    (
+        LOGITS,
+        {"learning_rate": 1e38, "optimizer": "sgd"},
+        "SpecError",
+        ["the loss is not finite", "lower learning_rate"],
+    ),
+]
