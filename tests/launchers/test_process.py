@@ -14,6 +14,7 @@ import pytest
 
 from airflow_mlplat.errors import ConfigError, ContractError, JobDiedError, LaunchError
 from airflow_mlplat.launchers import LAUNCHERS, Handle, JobState, ProcessLauncher, code_version
+from airflow_mlplat.launchers.directory import JobDirectory
 from tests.launchers.suite import WORKER, LauncherSuite, processes_of, spec, until
 
 
@@ -53,7 +54,7 @@ class TestProcessLauncher(LauncherSuite):
         handle = launcher.submit(spec(seconds=60, children=2))
         self.ready(launcher, handle)
         os.kill(self.supervisor(handle), signal.SIGKILL)
-        self.end(launcher, handle, 2)
+        until(lambda: not JobDirectory(Path(handle.directory)).alive(), 2)
         launcher.cancel(handle)
         assert processes_of(tmp_path) == []
 
