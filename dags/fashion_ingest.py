@@ -32,7 +32,7 @@ def photos(split: str) -> SqlSource:
 
 with DAG(
     "fashion_ingest",
-    schedule=CronPartitionTimetable("0 1 * * *", timezone="UTC", key_format="%Y-%m-%d"),
+    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", key_format="%Y-%m-%d"),
     start_date=datetime(2026, 1, 1),
     catchup=False,
     default_args={"retries": 2, "retry_delay": timedelta(seconds=20)},

@@ -21,7 +21,8 @@ VERDICTS = ("promoted", "recommended", "rejected", "undecided")
 """What a gate can say; `recommended` is a promotion that waits for a person's word."""
 ROLLED_BACK = "rolled-back"
 MOVED = "champion-moved"
-"""A promotion that came too late: the champion is no longer the one that was compared with."""
+"""A promotion that came too late: the champion, or the number of looks at the test set, is no longer what the
+comparison took it for."""
 
 
 _FOR_THE_CHALLENGER = ("promoted", "recommended")
@@ -42,6 +43,7 @@ class DecisionInput:
         run: The task instance.
         holdout: Digest of the test dataset that the test was made on.
         challengers: How many challengers were tested.
+        looks: How many were tested on the holdout before, as the test took it; None: the test did not depend on it.
         document: The gate's numbers, plain JSON.
         ref: The decision's manifest in the store.
         alias: The alias that may move.
@@ -58,6 +60,7 @@ class DecisionInput:
     run: RunInfo
     holdout: str | None = None
     challengers: int = 1
+    looks: int | None = None
     document: dict[str, Any] = field(default_factory=dict)
     ref: Ref | None = None
     alias: str = "champion"
@@ -117,7 +120,7 @@ def decide(connection: sa.Connection, decision: DecisionInput, now: datetime) ->
     outcome, reason = decision.outcome, decision.reason
     if outcome in _FOR_THE_CHALLENGER:
         artifacts.get(connection, decision.challenger or "", kind="model")
-        outcome, reason = _still_holds(decision, champion)
+        outcome, reason = _still_holds(connection, decision, champion)
     if outcome == "promoted":
         _promote(connection, decision, champion, now)
     node = decision.ref.digest if decision.ref else decision.key
@@ -129,7 +132,7 @@ def decide(connection: sa.Connection, decision: DecisionInput, now: datetime) ->
     return _record(connection, row)
 
 
-def _still_holds(decision: DecisionInput, champion: AliasRow | None) -> tuple[str, str]:
+def _still_holds(connection: sa.Connection, decision: DecisionInput, champion: AliasRow | None) -> tuple[str, str]:
     """The outcome and reason of a promotion, given who is champion now."""
     # First, because comparing again would not help.
     if champion is not None and champion.partition > decision.partition:
@@ -143,6 +146,11 @@ def _still_holds(decision: DecisionInput, champion: AliasRow | None) -> tuple[st
             MOVED,
             f"champion moved from {_short(decision.expected_champion)} to {_short(current)}; compare again",
         )
+    if decision.looks is not None and decision.holdout is not None:
+        since = looks(connection, decision.name, decision.holdout, None)
+        if since != decision.looks:
+            # Else two comparisons at once would spend the same share of the error twice.
+            return MOVED, f"{since - decision.looks} others were tested on this test set meanwhile; compare again"
     return decision.outcome, decision.reason
 
 

@@ -85,7 +85,7 @@ class CompareOperator(JobOperator):
         hook.record(spec, result, run)
         if spec.stage == "predict":
             return self.execute(context)
-        decided = self.decide(hook, result, run)
+        decided = self.decide(hook, spec, result, run)
         if decided.outcome != "champion-moved":
             return self.tell(context, decided)
         self.log.info("Comparing again: %s", decided.reason)
@@ -94,7 +94,7 @@ class CompareOperator(JobOperator):
             raise PlatformError("the champion moved during every comparison", got=f"{MAX_COMPARISONS} comparisons")
         return self.execute(context)
 
-    def decide(self, hook: JobHook, result: JobResult, run: RunInfo) -> DecisionRow:
+    def decide(self, hook: JobHook, spec: JobSpec, result: JobResult, run: RunInfo) -> DecisionRow:
         """Record the gate's verdict and, when it says so and still holds, move the champion."""
         comparison, ref = Comparison.of(self, hook, run.partition), result.outputs["decision"]
         document = hook.store.manifest(ref)
@@ -112,6 +112,7 @@ class CompareOperator(JobOperator):
                 run=run,
                 holdout=comparison.holdout.digest,
                 challengers=len(comparison.challengers),
+                looks=spec.params["looks"],
                 document=document,
                 ref=ref,
                 comparison=comparison.key,

@@ -184,3 +184,15 @@ def test_decisions_newest_first_and_limited(catalog, make):
     model = make.model(1).digest
     keys = [make.promote(model, outcome="rejected", key=f"k{number}").key for number in range(3)]
     assert [row.key for row in catalog.decisions(limit=2)] == keys[:0:-1]
+
+
+def test_a_look_at_the_test_set_in_between_spoils_a_comparison(catalog, make):
+    holdout = make.dataset(1).digest
+    first, second = make.model(1).digest, make.model(2).digest
+    make.promote(first, key="a", holdout=holdout, challengers=2, looks=0)
+    late = make.promote(second, key="b", expected=first, holdout=holdout, looks=0, comparison="c")
+    assert late.outcome == "champion-moved"
+    assert late.reason == "2 others were tested on this test set meanwhile; compare again"
+    assert catalog.compared("c") is None
+    assert catalog.looks("fashion", holdout) == 3
+    assert make.promote(second, key="d", expected=first, holdout=holdout, looks=3).outcome == "promoted"
