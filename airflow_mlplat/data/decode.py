@@ -7,7 +7,10 @@ The rules, whatever the file's format:
 - 16-bit grey keeps its upper 8 bits, as Pillow does with 16-bit colours; pixels of 32 bits are refused.
 - Palettes become their colours; transparency is dropped, the colours below it show; colour profiles are not applied.
 - Grey becomes three equal colours, colours become luma (ITU-R BT.601).
-- Another size is resized, without keeping the proportions.
+- Another size is resized, across first, without keeping the proportions.
+
+All of this is exact, so pixels are equal wherever Pillow's JPEG decoder is libjpeg-turbo, as in its wheels since 9.0;
+the IJG's own libjpeg enlarges the chroma of colour JPEGs in another way.
 """
 
 from __future__ import annotations

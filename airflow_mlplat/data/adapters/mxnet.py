@@ -23,6 +23,7 @@ def ndarrays(iterator: BatchIterator) -> Iterator[tuple[Any, Any]]:
 def data_iter(iterator: BatchIterator) -> Any:
     """An `mx.io.DataIter` of the iterator's batches: the rest of one epoch, and after `reset` the next one.
 
+    Images are uint8 (n, height, width, channels); labels are float32 (n,), the only type that modules' outputs take.
     A smaller batch is given as it is, without padding (`pad` is 0): nothing is counted twice, and modules follow the
     shape.
     """
@@ -35,7 +36,7 @@ def data_iter(iterator: BatchIterator) -> Any:
             super().__init__(options.batch_size)
             shape = (options.batch_size, *options.shape)
             self.provide_data = [mx.io.DataDesc("data", shape, "uint8", layout="NHWC")]
-            self.provide_label = [mx.io.DataDesc("softmax_label", shape[:1], "int64")]
+            self.provide_label = [mx.io.DataDesc("softmax_label", shape[:1], "float32")]
             self.reset()
 
         def reset(self) -> None:
@@ -43,6 +44,6 @@ def data_iter(iterator: BatchIterator) -> Any:
 
         def next(self) -> Any:
             images, labels = next(self._batches)
-            return mx.io.DataBatch([images], [labels], pad=0)
+            return mx.io.DataBatch([images], [labels.astype("float32")], pad=0)
 
     return BatchDataIter()

@@ -12,7 +12,7 @@ def dataset(iterator: BatchIterator) -> Any:
     """A `tf.data.Dataset` of the iterator's batches.
 
     Each pass over it is the rest of one epoch, as `fit(dataset, epochs=n)` wants it; its epochs are the iterator's.
-    The iterator's state counts what TensorFlow has fetched, which `prefetch` makes more than what was trained on.
+    The iterator decodes ahead itself: leave out `prefetch`, else its state counts what TensorFlow has fetched.
 
     Args:
         iterator: Where the batches come from.
@@ -25,4 +25,6 @@ def dataset(iterator: BatchIterator) -> Any:
     options = iterator.options
     size = options.batch_size if options.drop_remainder else None
     signature = (tf.TensorSpec((size, *options.shape), tf.uint8), tf.TensorSpec((size,), tf.int64))
-    return tf.data.Dataset.from_generator(lambda: arrays(iterator), output_signature=signature)
+    own = tf.data.Options()
+    own.experimental_optimization.inject_prefetch = False  # TensorFlow would add one, see above
+    return tf.data.Dataset.from_generator(lambda: arrays(iterator), output_signature=signature).with_options(own)

@@ -1,0 +1,335 @@
+"""The iterator: the same batches for any number of threads and ranks, from any state, and no thread left behind."""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from airflow_mlplat.data import BatchIterator, permute
+from airflow_mlplat.errors import CorruptionError, DataError, PlatformError, SpecError
+from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
+from tests.data.conftest import MANIFEST, Memory
+
+GOLDEN = ["6ef2367d1050a9ba", "feaf01d1e0e47309"]
+
+
+def test_batches_are_the_samples(memory, options, digits):
+    samples = memory(50)
+    batches = list(BatchIterator(samples, options(seed=3)))
+    assert [len(batch) for batch in batches] == [8] * 6 + [2]
+    assert [batch.position for batch in batches] == [8, 16, 24, 32, 40, 48, 50]
+    rows = np.concatenate([batch.rows for batch in batches])
+    assert rows.tolist() == permute(np.arange(50), 50, 3, 0, MANIFEST).tolist()
+    for batch in batches:
+        assert np.array_equal(batch.images[..., 0], digits[0][batch.rows])
+        assert np.array_equal(batch.labels, digits[1][batch.rows])
+        assert (batch.images.dtype, batch.labels.dtype, batch.rows.dtype) == (np.uint8, np.int64, np.int64)
+        assert batch.images.flags.writeable
+
+
+def test_golden_digests(memory, options, given):
+    """Equal for ever, on every version of numpy: what a training saw can be told from its state."""
+    found = given(memory(100), options(batch_size=64, seed=1), epochs=2)
+    assert [digest[:16] for _, _, _, digest in found[1:3]] == GOLDEN
+
+
+def test_manifest_order(memory, options, given):
+    found = given(memory(20), options(shuffle=False), epochs=2)
+    assert [rows for _, _, rows, _ in found] == [[*range(8)], [*range(8, 16)], [*range(16, 20)]] * 2
+    assert [epoch for epoch, *_ in found] == [0] * 3 + [1] * 3
+
+
+def test_drop_remainder(memory, options, given):
+    found = given(memory(20), options(drop_remainder=True), epochs=2)
+    assert [(epoch, position, len(rows)) for epoch, position, rows, _ in found] == [
+        (0, 8, 8), (0, 16, 8), (1, 8, 8), (1, 16, 8),
+    ]  # fmt: skip
+
+
+def test_epochs_differ(memory, options, given):
+    first, second = given(memory(40), options(batch_size=40), epochs=2)
+    assert sorted(first[2]) == sorted(second[2]) == list(range(40))
+    assert first[2] != second[2]
+
+
+@pytest.mark.parametrize(("threads", "prefetch"), [(1, 1), (2, 4), (3, 1), (7, 9), (16, 2)])
+def test_threads_do_not_change_bytes(memory, options, given, threads, prefetch):
+    assert given(memory(61), options(threads=threads, prefetch=prefetch), 2) == given(memory(61), options(), 2)
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_resume_from_every_state(memory, options, given, drop):
+    samples, how = memory(45), options(drop_remainder=drop, seed=5)
+    whole = given(samples, how, epochs=3)
+    iterator = BatchIterator(samples, how, epochs=3)
+    states = [iterator.get_state(), *(iterator.get_state() for _ in iterator)]
+    assert len(states) == len(whole) + 1
+    for taken, state in enumerate(states):
+        assert given(samples, how, 3, json.loads(json.dumps(state))) == whole[taken:]
+
+
+def test_state_is_of_what_was_given(memory, options):
+    iterator = BatchIterator(memory(45), options(prefetch=4))
+    batches = iter(iterator)
+    assert iterator.get_state()["position"] == 0
+    for expected in (8, 16, 24):
+        assert next(batches).position == expected
+        assert iterator.get_state() == {
+            "manifest": MANIFEST, "samples": 45, "seed": 0, "window": 0, "algorithm": "feistel6-v1",
+            "epoch": 0, "position": expected,
+        }  # fmt: skip
+
+
+def test_more_epochs_later(memory, options, given):
+    iterator = BatchIterator(memory(20), options(), epochs=1)
+    first = [(b.epoch, b.position, b.rows.tolist(), b.digest()) for b in iterator]
+    assert list(iterator) == []
+    assert first + given(memory(20), options(), 2, iterator.get_state()) == given(memory(20), options(), 2)
+
+
+@pytest.mark.parametrize("ranks", range(1, 9))
+def test_ranks_together_see_the_global_order(memory, options, given, ranks):
+    of = [given(memory(45), options(batch_size=3, shard_index=r, shard_count=ranks)) for r in range(ranks)]
+    order = []
+    for batches in zip(*of):
+        rows = [rows for _, _, rows, _ in batches]
+        order += [rows[i % ranks][i // ranks] for i in range(sum(map(len, rows)))]
+    assert order == permute(np.arange(45), 45, 0, 0, MANIFEST).tolist()
+
+
+def test_ranks_may_change_in_mid_epoch(memory, options):
+    """One rank, then four, then two: each sample exactly once, in the order of one."""
+    samples, state, seen = memory(103), None, []
+    for ranks, take in ((1, 3), (4, 2), (2, None)):
+        states = []
+        given = []
+        for rank in range(ranks):
+            iterator = BatchIterator(samples, options(batch_size=5, shard_index=rank, shard_count=ranks))
+            if state:
+                iterator.set_state(state)
+            given.append([batch.rows.tolist() for _, batch in zip(range(take or 1000), iterator)])
+            states.append(iterator.get_state())
+            iterator.close()
+        assert all(other == states[0] for other in states)
+        state = states[0]
+        for rows in zip(*given):
+            seen += [rows[i % ranks][i // ranks] for i in range(sum(map(len, rows)))]
+    assert seen == permute(np.arange(103), 103, 0, 0, MANIFEST).tolist()
+    assert state["position"] == 103
+
+
+def test_epoch_by_epoch(memory, options, given):
+    iterator = BatchIterator(memory(20), options(), epochs=3)
+    next(iter(iterator))  # the first pass is one batch ahead
+    passes = [[batch.digest() for batch in iterator.epoch()] for _ in range(4)]
+    assert [len(found) for found in passes] == [2, 3, 3, 0]
+    assert [digest for found in passes for digest in found] == [
+        digest for *_, digest in given(memory(20), options(), 3)
+    ][1:]
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [({"seed": 1}, "'seed': 1"), ({"shuffle": False}, "'algorithm': 'manifest'")],
+)
+def test_state_of_other_options(memory, options, changed, named):
+    state = BatchIterator(memory(20), options(**changed)).get_state()
+    with pytest.raises(SpecError, match="state of another iteration") as caught:
+        BatchIterator(memory(20), options()).set_state(state)
+    mine, other = caught.value.expected, caught.value.got
+    assert f"expected {mine}; got {other}. iterate over the same samples" in str(caught.value)
+    assert named in str(other)
+    assert named not in str(mine)
+
+
+def test_state_of_other_samples(memory, options):
+    state = BatchIterator(memory(20, "cd" * 32), options()).get_state()
+    with pytest.raises(SpecError, match=f"expected .*'{MANIFEST}', 'samples': 20.*; got .*'{'cd' * 32}', 'samples'"):
+        BatchIterator(memory(20), options()).set_state(state)
+    with pytest.raises(SpecError, match=r"expected .*'samples': 21.*; got .*'samples': 20"):
+        BatchIterator(memory(21, "cd" * 32), options()).set_state(state)
+    with pytest.raises(SpecError, match=r"expected .*; got {'manifest': None, "):
+        BatchIterator(memory(21), options()).set_state({})
+
+
+@pytest.mark.parametrize("changed", [{"epoch": -1}, {"position": 21}, {"position": -1}, {"position": "3"}])
+def test_state_outside(memory, options, changed):
+    iterator = BatchIterator(memory(20), options())
+    with pytest.raises(
+        SpecError, match=r"state outside the epoch; expected epoch 0 or more, position 0 … 20; got epoch"
+    ):
+        iterator.set_state({**iterator.get_state(), **changed})
+
+
+def test_refuses_to_begin(memory, options):
+    with pytest.raises(
+        DataError, match=r"dataset:digits@abababababab has too few samples for a batch; expected 1; got 0"
+    ):
+        BatchIterator(memory(0), options())
+    with pytest.raises(DataError, match=r"has too few samples for a batch; expected 16; got 15"):
+        BatchIterator(memory(15), options(drop_remainder=True, shard_count=2))
+    with pytest.raises(SpecError, match=r"epochs must be a whole number; expected 1 or more; got 0"):
+        BatchIterator(memory(1), options(), epochs=0)
+
+
+@pytest.mark.parametrize("threads_of_it", [1, 3])
+def test_error_names_the_sample(memory, options, threads, threads_of_it):
+    samples = memory(45, broken={20: b"no image", 22: b"", 40: b""})
+    iterator = BatchIterator(samples, options(shuffle=False, threads=threads_of_it))
+    seen = []
+    with pytest.raises(DataError, match=r"^sample 'digit/20': media does not decode; got 8 bytes: Unidentified"):
+        seen.extend(batch.position for batch in iterator)
+    assert seen == [8, 16]
+    assert iterator.get_state()["position"] == 16
+    assert threads() == []
+
+
+class Failing(Memory):
+    """Raises an error for one sample."""
+
+    def __init__(self, of, error):
+        super().__init__(of._media, of.labels)
+        self._error = error
+
+    def media(self, position):
+        if position == 5:
+            raise self._error
+        return super().media(position)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (CorruptionError("sample 'digit/5' is bad", got=3), CorruptionError, r"^sample 'digit/5' is bad; got 3\.$"),
+        (
+            CorruptionError("no shard", expected=1, got=2, fix="restore it"), CorruptionError,
+            r"^sample 'digit/5': no shard; expected 1; got 2\. restore it\.$",
+        ),
+        (OSError("disk"), PlatformError, r"^sample 'digit/5' cannot be read; got OSError: disk\.$"),
+    ],
+)  # fmt: skip
+def test_errors_keep_their_kind(memory, options, error, kind, message):
+    with pytest.raises(kind, match=message) as caught:
+        list(BatchIterator(Failing(memory(20), error), options()))
+    assert type(caught.value) is kind
+
+
+def test_threads_are_those_asked_for_and_end_with_the_pass(memory, options, threads):
+    iterator = BatchIterator(memory(45), options(threads=3))
+    batches = iter(iterator)
+    assert threads() == []  # nothing runs before the first batch is asked for
+    next(batches)
+    assert len(threads()) == 3
+    assert len(list(batches)) == 5
+    assert threads() == []
+
+
+def test_close_ends_threads_and_the_pass(memory, options, threads):
+    with BatchIterator(memory(45), options()) as iterator:
+        batches = iter(iterator)
+        next(batches)
+        assert threads()
+    assert threads() == []
+    iterator.close()
+    with pytest.raises(
+        SpecError, match=r"this pass over the batches was ended by another one, or by close\. iterate anew"
+    ):
+        next(batches)
+    assert len(list(iterator)) == 5
+
+
+@pytest.mark.parametrize("end", ["new pass", "set_state"])
+def test_another_pass_ends_the_one_before(memory, options, threads, end):
+    iterator = BatchIterator(memory(45), options())
+    old = iter(iterator)
+    next(old)
+    if end == "new pass":
+        assert next(iter(iterator)).position == 16
+    else:
+        iterator.set_state(iterator.get_state())
+    with pytest.raises(SpecError, match="this pass over the batches was ended"):
+        next(old)
+    assert threads() == []
+
+
+def test_garbage_ends_threads(memory, options, threads):
+    for batch in BatchIterator(memory(45), options()):
+        assert batch.position == 8
+        assert threads()
+        break
+    assert threads() == []
+
+
+def test_garbage_in_a_cycle_ends_threads(memory, options, threads):
+    holder = {"batches": iter(BatchIterator(memory(45), options()))}
+    holder["self"] = holder
+    next(holder["batches"])
+    assert threads()
+    del holder
+    gc.collect()
+    assert threads() == []
+
+
+def test_prefetch_is_bounded(memory, options):
+    """No more samples are read than the batches asked for and those ahead of them have."""
+    read, samples = [], memory(100)
+
+    class Counting(Memory):
+        def media(self, position):
+            read.append(position)
+            return super().media(position)
+
+    iterator = BatchIterator(Counting(samples._media, samples.labels), options(batch_size=5, prefetch=3))
+    for given, batch in enumerate(iterator, 1):
+        assert batch.position == 5 * given
+        assert len(read) <= 5 * (given + 3)
+    assert len(read) == 100
+
+
+def test_decoding_goes_on_while_the_consumer_works(memory, options):
+    """The batches ahead are decoded without being asked for."""
+    ahead = threading.Event()
+    samples = memory(100)
+
+    class Watched(Memory):
+        def media(self, position):
+            if position == 24:  # of the fourth batch
+                ahead.set()
+            return super().media(position)
+
+    iterator = BatchIterator(Watched(samples._media, samples.labels), options(shuffle=False, prefetch=3))
+    batches = iter(iterator)
+    next(batches)
+    assert ahead.wait(10)
+
+
+@pytest.fixture
+def stored(tmp_path, digits, png):
+    """60 digits in a real store, in several shards."""
+    store = open_store(tmp_path / "store")
+    with SpanWriter(store, "digits", "2026-01-01", [str(i) for i in range(10)], shard_bytes=20_000) as writer:
+        for i in range(60):
+            writer.add(Sample(f"digit/{i:04d}", png(digits[0][i]), int(digits[1][i]), None))
+        ref = writer.commit()
+    return store, ref
+
+
+def test_of_a_store(stored, options, digits):
+    samples = Samples(*stored)
+    for batch in BatchIterator(samples, options(threads=4, seed=9), epochs=2):
+        assert np.array_equal(batch.images[..., 0], digits[0][batch.rows])
+        assert np.array_equal(batch.labels, digits[1][batch.rows])
+
+
+def test_damage_in_a_store_names_the_sample(stored, options, tmp_path, threads):
+    shard = sorted((tmp_path / "store").glob("shards/*.tar"))[0]
+    content = bytearray(shard.read_bytes())
+    content[600] ^= 1  # in the media of the first sample
+    shard.write_bytes(bytes(content))
+    with pytest.raises(CorruptionError, match=r"^sample 'digit/\d+' in shards/shard-.* is damaged"):
+        list(BatchIterator(Samples(*stored), options()))
+    assert threads() == []
