@@ -20,7 +20,9 @@ def training_batches(samples: SampleSource, options: TrainOptions, epochs: int |
     """
     size, shape = options.batch_size, options.shape
     whole = len(samples) >= size
-    how = IteratorOptions(batch_size=size, shape=shape, seed=options.seed, shuffle=True, drop_remainder=whole)
+    how = IteratorOptions(
+        batch_size=size, shape=shape, seed=options.seed, drop_remainder=whole, threads=options.threads
+    )
     return BatchIterator(samples, how, epochs=epochs or options.epochs)
 
 

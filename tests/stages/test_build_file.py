@@ -34,7 +34,9 @@ def test_the_file_runs_once(file):
 
 
 def test_nothing_runs_before_it_is_used(file):
-    file("raise SystemExit")
+    build_file = file("raise SystemExit")
+    with pytest.raises(BuildError, match="the file of cnn.py, line 1 failed; got SystemExit"):
+        build_file.build({})
 
 
 def test_train_is_there_or_not(file):
