@@ -13,9 +13,9 @@ from airflow_mlplat.contract import JobResult, JobSpec
 from airflow_mlplat.errors import PlatformError, UserError
 from airflow_mlplat.hooks.jobs import JobHook
 from airflow_mlplat.hooks.partition import resolve_partition
-from airflow_mlplat.launchers import Handle, JobState, Limits
+from airflow_mlplat.launchers import Handle, JobState
 from airflow_mlplat.operators.links import ArtifactLink
-from airflow_mlplat.operators.task import labels, run_info, task_errors
+from airflow_mlplat.operators.task import labels, limits_of, run_info, task_errors
 from airflow_mlplat.triggers.job import JobTrigger
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class JobOperator(BaseOperator):
             if result is not None:
                 self.log.info("Reused the result of job %s (%s)", spec.key[:12], spec.stage)
                 return self.finish(context, hook, spec, result, partition)
-            handle = hook.launcher(self.launcher).submit(spec, Limits(**(self.limits or {})), labels(context))
+            handle = hook.launcher(self.launcher).submit(spec, limits_of(self.limits), labels(context))
             self.log.info("Started job %s (%s) in %s", spec.key[:12], spec.stage, handle.directory)
         if self.deferrable:
             self.defer(trigger=JobTrigger(handle.to_json()), method_name="execute_complete")
@@ -101,8 +101,10 @@ class JobOperator(BaseOperator):
         while state is JobState.RUNNING:
             state = launcher.state(handle)
             text, offset = launcher.logs(handle, offset)
-            for line in text.splitlines():
-                self.log.info("%s", line)
+            while text:
+                for line in text.splitlines():
+                    self.log.info("%s", line)
+                text, offset = launcher.logs(handle, offset)
             if state is JobState.RUNNING:
                 time.sleep(0.5)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,8 +11,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_mlplat.catalog import RunInfo
 from airflow_mlplat.contract import Ref
-from airflow_mlplat.errors import UserError
+from airflow_mlplat.errors import SpecError, UserError
 from airflow_mlplat.hooks.jobs import JobHook
+from airflow_mlplat.launchers import Limits
 
 
 @contextmanager
@@ -27,6 +29,19 @@ def labels(context: Mapping[str, Any]) -> dict[str, str]:
     """Which task a job belongs to: dag_id, run_id, task_id, map_index, try_number as text."""
     ti = context["ti"]
     return {name: str(getattr(ti, name, "")) for name in ("dag_id", "run_id", "task_id", "map_index", "try_number")}
+
+
+def limits_of(given: Mapping[str, Any] | None) -> Limits:
+    """What a job may use, from an operator's argument.
+
+    Raises:
+        SpecError: A limit is unknown or out of range.
+    """
+    known = {field.name for field in dataclasses.fields(Limits)}
+    unknown = sorted(set(given or {}) - known)
+    if unknown:
+        raise SpecError("unknown limits", expected=" | ".join(sorted(known)), got=", ".join(unknown))
+    return Limits(**(given or {}))
 
 
 def run_info(context: Mapping[str, Any], partition: str) -> RunInfo:

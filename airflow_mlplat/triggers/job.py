@@ -39,8 +39,10 @@ class JobTrigger(BaseTrigger):
             # The state first: what the job wrote before it ended is then in the log that is read after.
             state = await asyncio.to_thread(launcher.state, handle)
             text, offset = await asyncio.to_thread(launcher.logs, handle, offset)
-            for line in text.splitlines():
-                self.log.info("%s", line)
+            while text:
+                for line in text.splitlines():
+                    self.log.info("%s", line)
+                text, offset = await asyncio.to_thread(launcher.logs, handle, offset)
             if state is JobState.RUNNING:
                 await asyncio.sleep(self.poll_seconds)
         yield TriggerEvent({"handle": self.handle})
