@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -133,4 +134,7 @@ def main(command: str) -> int:
 
 
 if __name__ == "__main__":
+    # Both end with Airflow stopped; a shell that starts us in the background has SIGINT ignored.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, lambda number, frame: sys.exit(128 + number))
     sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "run"))

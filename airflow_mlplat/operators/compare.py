@@ -111,7 +111,8 @@ class CompareOperator(JobOperator):
                 partition=run.partition,
                 run=run,
                 holdout=comparison.holdout.digest,
-                challengers=len(comparison.challengers),
+                # Without a champion nothing was tested: the best challenger was taken.
+                challengers=len(comparison.challengers) if document["champion"] else 0,
                 looks=spec.params["looks"],
                 document=document,
                 ref=ref,

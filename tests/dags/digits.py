@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from airflow.sdk import DAG, Param
@@ -37,7 +37,7 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1),
     render_template_as_native_obj=True,
-    default_args={"retries": 0},
+    default_args={"retries": 1, "retry_delay": timedelta(0)},
     params={
         "partition": Param(None, type=["null", "string"]),
         "build": "models/net.py",

@@ -35,7 +35,7 @@ def test_the_file_runs_once(file):
 
 def test_nothing_runs_before_it_is_used(file):
     build_file = file("raise SystemExit")
-    with pytest.raises(BuildError, match="the file of cnn.py, line 1 failed; got SystemExit"):
+    with pytest.raises(BuildError, match=r"the file of cnn\.py, line 1 failed; got SystemExit"):
         build_file.build({})
 
 

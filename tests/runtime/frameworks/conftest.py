@@ -15,6 +15,9 @@ from airflow_mlplat.store import Sample, SpanWriter, Store, npy_bytes, open_stor
 CLASSES = [str(n) for n in range(10)]
 TRAINING, TESTING = range(1400), range(1400, 1797)
 
+# As the launcher does it: the environment holds the framework alone.
+ENV = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+
 
 @pytest.fixture(scope="module")
 def python(request, root) -> str:
@@ -72,14 +75,14 @@ class Workplace:
     def start(self, spec: JobSpec, directory: str) -> subprocess.Popen:
         """Start a job, with its log on stdout."""
         command = [self.python, "-m", "airflow_mlplat.runtime", str(self.write(spec, directory))]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def run(self, *specs: JobSpec) -> list[JobResult]:
         """Run jobs one after the other, in one process of the framework: importing it takes longest."""
         paths = [self.write(spec, spec.key) for spec in specs]
         code = "import sys, pathlib; from airflow_mlplat.runtime.runner import run_file\n"
         code += "for path in sys.argv[1:]: run_file(pathlib.Path(path))"
-        subprocess.run([self.python, "-c", code, *map(str, paths)], check=True, timeout=280)
+        subprocess.run([self.python, "-c", code, *map(str, paths)], env=ENV, check=True, timeout=280)
         return [self.result(path.parent.name) for path in paths]
 
     def result(self, directory: str) -> JobResult:

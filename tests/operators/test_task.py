@@ -1,0 +1,40 @@
+"""What operators know of their task."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+
+def test_user_errors_are_not_retried_platform_errors_are() -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from airflow_mlplat.errors import DataError, StoreError
+    from airflow_mlplat.operators.task import task_errors
+
+    with pytest.raises(AirflowFailException, match="DataError: too many bad samples"), task_errors():
+        raise DataError("too many bad samples")
+    with pytest.raises(StoreError), task_errors():
+        raise StoreError("no disk")
+
+
+def test_labels_and_run_say_which_task_it_was() -> None:
+    from airflow_mlplat.operators.task import labels, run_info
+
+    ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=3, try_number=2)
+    assert labels({"ti": ti}) == {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": "3", "try_number": "2"}
+    info = run_info({"ti": ti}, "2026-01-31")
+    assert (info.dag_id, info.map_index, info.partition) == ("d", 3, "2026-01-31")
+
+
+def test_unknown_limits_are_told() -> None:
+    from airflow_mlplat.errors import SpecError
+    from airflow_mlplat.operators.task import limits_of
+
+    assert limits_of({"timeout_seconds": 5}).timeout_seconds == 5
+    assert limits_of(None).memory_bytes is None
+    with pytest.raises(SpecError, match=r"unknown limits; expected memory_bytes.*; got cores"):
+        limits_of({"cores": 4})
