@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from airflow_mlplat.contract import JobResult, JobSpec, Ref
+from airflow_mlplat.stages import STAGES, Job
 from airflow_mlplat.store import Sample, SpanWriter, Store, npy_bytes, open_store
 
+ROOT = Path(__file__).resolve().parents[3]
 CLASSES = [str(n) for n in range(10)]
 TRAINING, TESTING = range(1400), range(1400, 1797)
 
@@ -43,19 +46,17 @@ class Workplace:
     def __init__(self, folder: Path, framework: str, python: str) -> None:
         self.folder, self.framework, self.python = folder, framework, python
         self.store: Store = open_store(folder / "store")
+        # Frameworks' environments do not have this package: whoever starts a job supplies it, as launchers do.
+        self._environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-    def dataset(self, digits, name: str, rows: range, noise: bool = False) -> Ref:
+    def dataset(self, digits, name: str, rows: range) -> Ref:
         """A committed dataset of digits."""
-        from airflow_mlplat.stages import STAGES, Job
-
         images, labels = digits
         with SpanWriter(self.store, name, "2026-01-01", CLASSES) as writer:
             for row in rows:
                 writer.add(Sample(f"{row:05d}", npy_bytes(images[row]), int(labels[row])))
             span = writer.commit()
         spec = self.spec("dataset", name=name, inputs={"spans": [span]})
-        import logging
-
         return STAGES["dataset"](Job(spec, self.store, self.folder, None, logging.getLogger())).outputs["dataset"]
 
     def spec(self, stage: str, *, build: str | None = None, name: str = "digits", **rest) -> JobSpec:
@@ -75,14 +76,18 @@ class Workplace:
     def start(self, spec: JobSpec, directory: str) -> subprocess.Popen:
         """Start a job, with its log on stdout."""
         command = [self.python, "-m", "airflow_mlplat.runtime", str(self.write(spec, directory))]
-        return subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return subprocess.Popen(
+            command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._environment
+        )
 
     def run(self, *specs: JobSpec) -> list[JobResult]:
         """Run jobs one after the other, in one process of the framework: importing it takes longest."""
         paths = [self.write(spec, spec.key) for spec in specs]
         code = "import sys, pathlib; from airflow_mlplat.runtime.runner import run_file\n"
         code += "for path in sys.argv[1:]: run_file(pathlib.Path(path))"
-        subprocess.run([self.python, "-c", code, *map(str, paths)], env=ENV, check=True, timeout=280)
+        subprocess.run(
+            [self.python, "-c", code, *map(str, paths)], env=ENV, check=True, timeout=280, env=self._environment
+        )
         return [self.result(path.parent.name) for path in paths]
 
     def result(self, directory: str) -> JobResult:
