@@ -52,6 +52,7 @@ class Stack:
         known = json.loads(self.state.read_text()) if self.state.exists() else {}
         self.port: int = known.get("port") or free_port()
         self.pids: dict[str, list[int]] = known.get("pids", {})
+        self._children: list[subprocess.Popen] = []
         self.password = self._password()
         self.env = self._environment(dags, environments) | (extra or {})
 
@@ -128,6 +129,7 @@ class Stack:
                     stderr=log,
                     start_new_session=True,
                 )
+            self._children.append(process)
             self.pids[name] = [process.pid, born(process.pid)]
             self.state.write_text(json.dumps({"port": self.port, "pids": self.pids}))
         self._await_health(seconds)
@@ -160,7 +162,9 @@ class Stack:
             end = time.monotonic() + wait
             while any(alive(known) for known in living) and time.monotonic() < end:
                 time.sleep(0.1)
-        self.pids = {}
+        for child in self._children:
+            child.wait()
+        self.pids, self._children = {}, []
         self.state.write_text(json.dumps({"port": self.port, "pids": {}}))
 
     def request(self, method: str, path: str, body: object = None, token: bool = True) -> dict:

@@ -95,6 +95,11 @@ class Catalog:
                 return artifacts.get(connection, ref.digest, kind=ref.kind, name=ref.name)
             return artifacts.get(connection, ref)
 
+    def partitions(self, ref: Ref) -> list[str]:
+        """The partitions that an artifact was made for, ascending; equal inputs make one artifact for several."""
+        with self._session.reading() as connection:
+            return sorted(artifacts.partitions(connection, ref.digest))
+
     def predictions(self, model_digest: str, dataset_digest: str) -> Ref | None:
         """The newest predictions of a model version on a dataset version."""
         with self._session.reading() as connection:

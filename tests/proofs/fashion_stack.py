@@ -62,5 +62,5 @@ class FashionStack:
         return {
             (row.name, partition, row.document.get("framework", "")): row.digest
             for row in catalog.artifacts(kind, limit=None)
-            for partition in row.partitions
+            for partition in catalog.partitions(row.ref)
         }

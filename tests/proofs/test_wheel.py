@@ -57,8 +57,8 @@ def test_wheel(proof: Proof, clean_environment: Path, tmp_path: Path, stack: Cal
     proof.row(
         providers.count("airflow-mlplat"), "entry in `airflow providers list`", "1", "airflow-mlplat" in providers
     )
-    plugins = run("airflow", "plugins", "--output", "json")
-    proof.row(plugins.count('"mlplat"'), "entry in `airflow plugins`", "1", '"mlplat"' in plugins)
+    plugins = [row["name"] for row in json.loads(run("airflow", "plugins", "--output", "json"))]
+    proof.row(plugins.count("mlplat"), "entry in `airflow plugins`", "1", plugins.count("mlplat") == 1)
     valid = run("python", "-c", SCHEMA).strip()
     proof.row(valid, "by Airflow's provider_info.schema.json", "valid", valid == "valid")
 

@@ -46,8 +46,6 @@ class Workplace:
     def __init__(self, folder: Path, framework: str, python: str) -> None:
         self.folder, self.framework, self.python = folder, framework, python
         self.store: Store = open_store(folder / "store")
-        # Frameworks' environments do not have this package: whoever starts a job supplies it, as launchers do.
-        self._environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
     def dataset(self, digits, name: str, rows: range) -> Ref:
         """A committed dataset of digits."""
@@ -76,18 +74,14 @@ class Workplace:
     def start(self, spec: JobSpec, directory: str) -> subprocess.Popen:
         """Start a job, with its log on stdout."""
         command = [self.python, "-m", "airflow_mlplat.runtime", str(self.write(spec, directory))]
-        return subprocess.Popen(
-            command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._environment
-        )
+        return subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def run(self, *specs: JobSpec) -> list[JobResult]:
         """Run jobs one after the other, in one process of the framework: importing it takes longest."""
         paths = [self.write(spec, spec.key) for spec in specs]
         code = "import sys, pathlib; from airflow_mlplat.runtime.runner import run_file\n"
         code += "for path in sys.argv[1:]: run_file(pathlib.Path(path))"
-        subprocess.run(
-            [self.python, "-c", code, *map(str, paths)], env=ENV, check=True, timeout=280, env=self._environment
-        )
+        subprocess.run([self.python, "-c", code, *map(str, paths)], env=ENV, check=True, timeout=280)
         return [self.result(path.parent.name) for path in paths]
 
     def result(self, directory: str) -> JobResult:
