@@ -19,7 +19,7 @@ CLASSES = [str(n) for n in range(10)]
 TRAINING, TESTING = range(1400), range(1400, 1797)
 
 # As the launcher does it: the environment holds the framework alone.
-ENV = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="module")
