@@ -46,7 +46,14 @@ with DAG(
         task_id="train",
         dataset=dataset.output,
         build="models/cnn.py",
-        options={"epochs": "{{ params.epochs }}", "batch_size": 64, "shape": [28, 28, 1]},
+        options={
+            "epochs": "{{ params.epochs }}",
+            "batch_size": 64,
+            "learning_rate": 0.002,
+            "schedule": "cosine",
+            "shape": [28, 28, 1],
+            "params": {"width": 32},  # handed to build(params)
+        },
     ).expand(framework=frameworks())
     scores = PredictOperator.partial(task_id="predict", dataset=test_set.output).expand(model=models.output)
     compare = CompareOperator(
