@@ -42,7 +42,6 @@ def test_three_ways_in(proof: Proof, fashion_home: Callable) -> None:
         home.stack.stop()
     for name in DAYS_OF:
         digests = [found.get(name) for found in seen.values()]
-        proof.row(
-            len(set(digests)), f"digest of {name} in {len(digests)} ways in", "1", len(set(digests)) == 1 and digests[0],
-            ", ".join(f"{way} {str(digest)[:12]}" for way, digest in zip(seen, digests)),
-        )  # fmt: skip
+        equal = len(set(digests)) == 1 and digests[0] is not None
+        note = ", ".join(f"{way} {str(digest)[:12]}" for way, digest in zip(seen, digests))
+        proof.row(len(set(digests)), f"digest of {name} in {len(digests)} ways in", "1", equal, note)
