@@ -1,0 +1,20 @@
+"""Links to what a task made."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.mark.parametrize(
+    ("value", "link"),
+    [({"kind": "span", "name": "x", "digest": "ab"}, "/mlplat/artifacts/ab"), (None, ""), ([1], "")],
+)
+def test_the_link_is_the_artifacts_page(monkeypatch: pytest.MonkeyPatch, value: object, link: str) -> None:
+    from airflow_mlplat.operators import links
+
+    monkeypatch.setattr(links, "XCom", SimpleNamespace(get_value=lambda ti_key, key: value))
+    assert links.ArtifactLink().get_link(None, ti_key=None) == link

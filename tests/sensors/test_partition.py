@@ -1,0 +1,56 @@
+"""Waiting for a source, with a real database and a real connection."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture
+def shop(airflow_home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sqlite3.Connection:
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "shop.db")}))
+    database = sqlite3.connect(tmp_path / "shop.db")
+    database.execute("CREATE TABLE photos (id INTEGER, taken_on TEXT, path TEXT)")
+    database.commit()
+    return database
+
+
+def sensor(**options: object):
+    from airflow_mlplat.bridges import File, RowCount, SqlSource
+    from airflow_mlplat.sensors import SqlPartitionSensor
+
+    source = SqlSource(
+        conn_id="shop",
+        query="SELECT id, path FROM photos WHERE taken_on = :partition",
+        key="id",
+        media=File("path", root="/photos"),
+    )
+    return SqlPartitionSensor(task_id="complete", source=source, complete=RowCount(at_least=2), **options)
+
+
+CONTEXT = {"params": {}, "dag_run": SimpleNamespace(partition_key="2026-01-31")}
+
+
+def test_it_comes_back_until_the_partition_is_complete(shop: sqlite3.Connection) -> None:
+    from airflow.sdk.exceptions import TaskDeferred
+
+    waiting = sensor(poke_interval=7)
+    shop.execute("INSERT INTO photos VALUES (1, '2026-01-31', 'a.png'), (2, '2026-01-30', 'b.png')")
+    shop.commit()
+    with pytest.raises(TaskDeferred) as deferred:
+        waiting.execute(CONTEXT)
+    assert deferred.value.method_name == "execute_complete"
+    shop.execute("INSERT INTO photos VALUES (3, '2026-01-31', 'c.png')")
+    shop.commit()
+    assert waiting.execute_complete(CONTEXT, {}) is None
+
+
+def test_without_deferring_it_pokes(shop: sqlite3.Connection) -> None:
+    assert sensor(deferrable=False).poke(CONTEXT).is_done is False
+    assert sensor(partition="2026-01-30", deferrable=False).poke(CONTEXT).is_done is False
