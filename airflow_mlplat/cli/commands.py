@@ -63,7 +63,7 @@ def commands() -> list[Any]:
                     ),
                 ),
                 _action("lineage", "What something was made from, or ended in", "lineage.show", _NODE, _DIRECTION),
-                _action("gc", "Remove what crashed or abandoned jobs left in the store", "store.gc", _DRY_RUN, _GRACE),
+                _action("gc", "Remove what crashed and long ended jobs left", "store.gc", _DRY_RUN, _GRACE),
                 _action("fsck", "Check every byte of the store, and that the catalog agrees with it", "store.fsck"),
             ),
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_mlplat.catalog import Catalog
+    from airflow_mlplat.launchers import Launcher
     from airflow_mlplat.store import Store
 
 
@@ -23,3 +24,12 @@ def store() -> Store:
     from airflow_mlplat.store import open_store
 
     return open_store(load_settings().store)
+
+
+def launchers() -> list[Launcher]:
+    """All launchers of this installation."""
+    from airflow_mlplat.hooks.settings import load_settings
+    from airflow_mlplat.launchers import LAUNCHERS
+
+    settings = load_settings()
+    return [make(settings.jobs, settings.environments, settings.orphan_seconds) for make in LAUNCHERS.values()]

@@ -12,17 +12,19 @@ from airflow_mlplat.errors import MlplatError, SpecError
 
 @command
 def gc(args: Namespace) -> None:
-    """Remove garbage, or count it."""
+    """Remove garbage of the store, or count it; and the directories of jobs that ended long ago."""
     from airflow_mlplat.store import collect_garbage
 
     if not args.grace_seconds >= 0:  # nan too
         raise SpecError("--grace-seconds is no time", expected="seconds >= 0", got=args.grace_seconds)
     report = collect_garbage(places.store(), args.grace_seconds, args.dry_run)
+    jobs = 0 if args.dry_run else sum(len(launcher.sweep()) for launcher in places.launchers())
     if args.output == "table":
         verb = "would remove" if args.dry_run else "removed"
-        print(f"{verb} {report.files} files, {report.bytes} bytes")
+        print(f"{verb} {report.files} files, {report.bytes} bytes; ended jobs: {jobs}")
     else:
-        print_document({"dry_run": args.dry_run, "files": report.files, "bytes": report.bytes}, args.output)
+        counted = {"dry_run": args.dry_run, "files": report.files, "bytes": report.bytes, "jobs": jobs}
+        print_document(counted, args.output)
 
 
 @command
