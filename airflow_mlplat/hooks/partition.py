@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone, tzinfo
 from typing import Any
 
 from airflow_mlplat.bridges.partition import parse_partition
@@ -39,14 +40,15 @@ def resolve_partition(context: Mapping[str, Any], explicit: str | None = None) -
 def _candidates(context: Mapping[str, Any], explicit: str | None) -> Iterator[str | None]:
     yield explicit
     yield (context.get("params") or {}).get("partition")
-    run = context.get("dag_run")
+    run, zone = context.get("dag_run"), getattr(context.get("dag"), "timezone", timezone.utc)
     yield getattr(run, "partition_key", None)
     start, end = getattr(run, "data_interval_start", None), getattr(run, "data_interval_end", None)
-    yield _day(start) if start and end and start < end else None
-    yield _day(getattr(run, "logical_date", None))
+    yield _day(start, zone) if start and end and start < end else None
+    yield _day(getattr(run, "logical_date", None), zone)
     for events in (context.get("triggering_asset_events") or {}).values():
         yield from (getattr(event, "partition_key", None) for event in events)
 
 
-def _day(moment: Any) -> str | None:
-    return moment.strftime("%Y-%m-%d") if moment else None
+def _day(moment: datetime | None, zone: tzinfo) -> str | None:
+    # In the DAG's own zone, as partition keys are: a midnight in Tokyo is the day before in UTC.
+    return moment.astimezone(zone).strftime("%Y-%m-%d") if moment else None

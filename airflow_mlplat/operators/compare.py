@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.catalog import DecisionInput, DecisionRow, RunInfo
-from airflow_mlplat.contract import JobResult, JobSpec, Ref, digest
+from airflow_mlplat.contract import JobResult, JobSpec, Ref
 from airflow_mlplat.errors import PlatformError, SpecError
 from airflow_mlplat.hooks.jobs import JobHook
 from airflow_mlplat.hooks.partition import resolve_partition
+from airflow_mlplat.operators.comparison import Comparison
 from airflow_mlplat.operators.job import JobOperator
 from airflow_mlplat.operators.predict import predict_spec
-from airflow_mlplat.operators.task import as_ref, run_info, task_errors
+from airflow_mlplat.operators.task import run_info, task_errors
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -51,17 +50,28 @@ class CompareOperator(JobOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the decision that was made before, or make it."""
         with task_errors():
+            if not isinstance(self.promote, bool):
+                raise SpecError(
+                    "promote is no truth value",
+                    expected="True or False",
+                    got=repr(self.promote),
+                    fix="templates render to text; give the DAG render_template_as_native_obj=True",
+                )
             hook = JobHook()
-            comparison = Comparison.of(self, hook, resolve_partition(context, self.partition))
+            comparison = self.comparison(hook, resolve_partition(context, self.partition))
             decided = hook.catalog.compared(comparison.key)
             if decided is not None:
                 self.log.info("Reused the decision of an earlier run")
                 return self.tell(context, decided)
         return super().execute(context)
 
+    def comparison(self, hook: JobHook, partition: str) -> Comparison:
+        """What the arguments and the catalog say now."""
+        return Comparison.of(hook, partition, self.challengers, self.champion, self.alpha, self.promote)
+
     def spec(self, hook: JobHook, partition: str) -> JobSpec:
         """The `compare` stage, or first `predict` for a champion that has not seen the test set."""
-        comparison = Comparison.of(self, hook, partition)
+        comparison = self.comparison(hook, partition)
         against: list[Ref] = []
         if comparison.champion is not None:
             predictions = hook.catalog.predictions(comparison.champion.digest, comparison.holdout.digest)
@@ -89,30 +99,35 @@ class CompareOperator(JobOperator):
         if decided.outcome != "champion-moved":
             return self.tell(context, decided)
         self.log.info("Comparing again: %s", decided.reason)
-        self._comparisons = getattr(self, "_comparisons", 0) + 1
-        if self._comparisons >= MAX_COMPARISONS:
-            raise PlatformError("the champion moved during every comparison", got=f"{MAX_COMPARISONS} comparisons")
+        made = hook.catalog.decisions(decided.name)
+        moved = [row for row in made if row.comparison == decided.comparison and row.run.run_id == run.run_id]
+        if len(moved) >= MAX_COMPARISONS:
+            raise PlatformError("the champion moved during every comparison", got=f"{len(moved)} comparisons")
         return self.execute(context)
 
     def decide(self, hook: JobHook, spec: JobSpec, result: JobResult, run: RunInfo) -> DecisionRow:
         """Record the gate's verdict and, when it says so and still holds, move the champion."""
-        comparison, ref = Comparison.of(self, hook, run.partition), result.outputs["decision"]
+        comparison, ref = self.comparison(hook, run.partition), result.outputs["decision"]
         document = hook.store.manifest(ref)
-        outcome = document["outcome"]
+        outcome, reason, looks = document["outcome"], document["reason"], document["looks_spent"]
+        if outcome == "promoted" and not self.promote:
+            outcome = "recommended"
+        if comparison.later:
+            # It could not have been promoted, so it spends nothing of the error.
+            outcome, reason, looks = "rejected", f"the champion belongs to the later partition {comparison.later}", 0
         return hook.catalog.decide(
             DecisionInput(
                 key=result.job_key,
                 name=comparison.name,
                 alias=comparison.alias,
-                outcome="recommended" if outcome == "promoted" and not self.promote else outcome,
-                reason=document["reason"],
+                outcome=outcome,
+                reason=reason,
                 challenger=document["challenger"],
                 expected_champion=document["champion"],
                 partition=run.partition,
                 run=run,
                 holdout=comparison.holdout.digest,
-                # Without a champion nothing was tested: the best challenger was taken.
-                challengers=len(comparison.challengers) if document["champion"] else 0,
+                challengers=looks,
                 looks=spec.params["looks"],
                 document=document,
                 ref=ref,
@@ -127,65 +142,3 @@ class CompareOperator(JobOperator):
         context["ti"].xcom_push("outcome", decided.outcome)
         context["ti"].xcom_push("summary", summary)
         return Ref("decision", decided.name, decided.node.removeprefix("decision:")).to_json()
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What is compared with what.
-
-    Args:
-        name: Of the model.
-        alias: Of the place that is fought for.
-        challengers: References of predictions.
-        holdout: The dataset version that all of them predict.
-        partition: For which the challengers were trained.
-        champion: The model that holds the place now.
-    """
-
-    name: str
-    alias: str
-    challengers: list[Ref]
-    holdout: Ref
-    partition: str
-    champion: Ref | None
-
-    @property
-    def key(self) -> str:
-        """The same whenever the same comparison is asked for, whoever is champion then."""
-        return digest(
-            {
-                "name": self.name,
-                "alias": self.alias,
-                "partition": self.partition,
-                "holdout": self.holdout.digest,
-                "challengers": sorted(ref.digest for ref in self.challengers),
-            }
-        )
-
-    @classmethod
-    def of(cls, operator: CompareOperator, hook: JobHook, partition: str) -> Comparison:
-        """As the operator's arguments and the catalog have it now.
-
-        Raises:
-            SpecError: No challengers, challengers on different datasets, or a champion that is no `name@alias`.
-        """
-        given = operator.challengers
-        many = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
-        challengers = [as_ref(value, hook, partition) for value in many]
-        holdouts = {hook.store.manifest(ref)["dataset"] for ref in challengers}
-        if len(holdouts) != 1:
-            raise SpecError(
-                "challengers were not measured on one test set",
-                expected="predictions of one dataset version",
-                got=f"{len(challengers)} predictions of {len(holdouts)} datasets",
-            )
-        name, at, alias = operator.champion.partition("@")
-        if not (name and at and alias):
-            raise SpecError(
-                "champion is no alias", expected="a name like 'fashion@champion'", got=repr(operator.champion)
-            )
-        row = hook.catalog.alias(name, alias)
-        (holdout,) = (
-            ref for ref in map(Ref.from_json, hook.store.manifest(challengers[0])["parents"]) if ref.kind == "dataset"
-        )
-        return cls(name, alias, challengers, holdout, partition, Ref("model", name, row.digest) if row else None)

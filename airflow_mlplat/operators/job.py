@@ -14,6 +14,7 @@ from airflow_mlplat.errors import PlatformError, UserError
 from airflow_mlplat.hooks.jobs import JobHook
 from airflow_mlplat.hooks.partition import resolve_partition
 from airflow_mlplat.launchers import Handle, JobState
+from airflow_mlplat.launchers.follow import follow
 from airflow_mlplat.operators.links import ArtifactLink
 from airflow_mlplat.operators.task import labels, limits_of, run_info, task_errors
 from airflow_mlplat.triggers.job import JobTrigger
@@ -70,7 +71,9 @@ class JobOperator(BaseOperator):
             handle = hook.launcher(self.launcher).submit(spec, limits_of(self.limits), labels(context))
             self.log.info("Started job %s (%s) in %s", spec.key[:12], spec.stage, handle.directory)
         if self.deferrable:
-            self.defer(trigger=JobTrigger(handle.to_json()), method_name="execute_complete")
+            # Past its timeout the task fails and nobody looks at the job any more, which then ends itself.
+            trigger = JobTrigger(handle.to_json())
+            self.defer(trigger=trigger, method_name="execute_complete", timeout=self.execution_timeout)
         self.wait(hook, handle)
         return self.execute_complete(context, {"handle": handle.to_json()})
 
@@ -80,7 +83,8 @@ class JobOperator(BaseOperator):
             hook = JobHook()
             handle = Handle.from_json(event["handle"])
             launcher = hook.launcher(handle.launcher)
-            result = launcher.result(handle)
+            # Another task with the same key may have begun the job anew since; what is committed stays.
+            result = hook.store.result(handle.job_key) or launcher.result(handle)
             if result.error is not None:
                 kind = UserError if result.error.kind == "user" else PlatformError
                 raise kind(f"job {handle.job_key[:12]} ({result.stage}) failed: {result.error.message.rstrip('.')}")
@@ -97,14 +101,10 @@ class JobOperator(BaseOperator):
 
     def wait(self, hook: JobHook, handle: Handle) -> None:
         """Follow the job from this worker; ending the task ends the job (`on_kill`)."""
-        self._handle, launcher, offset, state = handle, hook.launcher(handle.launcher), 0, JobState.RUNNING
-        while state is JobState.RUNNING:
-            state = launcher.state(handle)
-            text, offset = launcher.logs(handle, offset)
-            while text:
-                for line in text.splitlines():
-                    self.log.info("%s", line)
-                text, offset = launcher.logs(handle, offset)
+        self._handle = handle
+        for state, lines in follow(hook.launcher(handle.launcher), handle):
+            for line in lines:
+                self.log.info("%s", line)
             if state is JobState.RUNNING:
                 time.sleep(0.5)
 

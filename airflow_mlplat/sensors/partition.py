@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
+from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from airflow_mlplat.bridges import Completeness, Source
 from airflow_mlplat.hooks.partition import resolve_partition
@@ -57,17 +58,24 @@ class SqlPartitionSensor(BaseSensorOperator):
         return PokeReturnValue(is_done=done)
 
     def execute(self, context: Context) -> Any:
-        """Look; when it is too early, come back after `poke_interval`."""
+        """Look; when it is too early, come back after `poke_interval`, until `timeout` has passed."""
         if not self.deferrable:
             return super().execute(context)
-        if not self.poke(context).is_done:
-            self.defer(
-                trigger=TimeDeltaTrigger(timedelta(seconds=self.poke_interval)),
-                method_name="execute_complete",
-                timeout=timedelta(seconds=self.timeout),
-            )
-        return None
+        deadline = datetime.now(timezone.utc) + timedelta(seconds=self.timeout)
+        return self.look(context, deadline)
 
-    def execute_complete(self, context: Context, event: Any) -> Any:
-        """Look again."""
-        return self.execute(context)
+    def execute_complete(self, context: Context, event: Any, deadline: str | None = None) -> Any:
+        """Look again. Airflow counts a deferral's own timeout from that deferral on, so the deadline is handed on."""
+        return self.look(context, datetime.fromisoformat(deadline)) if deadline else self.execute(context)
+
+    def look(self, context: Context, deadline: datetime) -> None:
+        """Return when the partition is complete, defer while it is not, fail past the deadline."""
+        if self.poke(context).is_done:
+            return
+        if datetime.now(timezone.utc) >= deadline:
+            raise AirflowSensorTimeout(f"the partition was not complete within {self.timeout:.0f} s")
+        self.defer(
+            trigger=TimeDeltaTrigger(timedelta(seconds=self.poke_interval)),
+            method_name="execute_complete",
+            kwargs={"deadline": deadline.isoformat()},
+        )

@@ -10,6 +10,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_mlplat.hooks.jobs import JobHook
 from airflow_mlplat.launchers import Handle, JobState
+from airflow_mlplat.launchers.follow import follow
 
 
 class JobTrigger(BaseTrigger):
@@ -33,16 +34,12 @@ class JobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event with the handle once the job is no longer running."""
         handle = Handle.from_json(self.handle)
-        launcher = JobHook().launcher(handle.launcher)
-        offset, state = 0, JobState.RUNNING
+        looks = follow(JobHook().launcher(handle.launcher), handle)
+        state = JobState.RUNNING
         while state is JobState.RUNNING:
-            # The state first: what the job wrote before it ended is then in the log that is read after.
-            state = await asyncio.to_thread(launcher.state, handle)
-            text, offset = await asyncio.to_thread(launcher.logs, handle, offset)
-            while text:
-                for line in text.splitlines():
-                    self.log.info("%s", line)
-                text, offset = await asyncio.to_thread(launcher.logs, handle, offset)
+            state, lines = await asyncio.to_thread(next, looks)
+            for line in lines:
+                self.log.info("%s", line)
             if state is JobState.RUNNING:
                 await asyncio.sleep(self.poll_seconds)
         yield TriggerEvent({"handle": self.handle})

@@ -32,7 +32,10 @@ class WindowTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event once nothing is missing."""
         hook = JobHook()
+        told: list[str] = []
         while missing := await asyncio.to_thread(hook.missing_spans, self.dataset, self.partitions):
-            self.log.info("waiting for %d spans of %s: %s", len(missing), self.dataset, ", ".join(missing[:5]))
+            if missing != told:
+                self.log.info("Waiting for %d spans of %s: %s", len(missing), self.dataset, ", ".join(missing[:5]))
+                told = missing
             await asyncio.sleep(self.poll_seconds)
         yield TriggerEvent({"dataset": self.dataset})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -31,6 +32,13 @@ def context(params: dict | None = None, events: dict | None = None, **run: objec
 )
 def test_each_way_in_names_its_day(given: dict) -> None:
     assert resolve_partition(given) == "2026-01-31"
+
+
+def test_a_day_is_one_of_the_dags_own_zone() -> None:
+    midnight = datetime(2026, 1, 31, tzinfo=ZoneInfo("Asia/Tokyo"))
+    run = context(logical_date=midnight.astimezone(timezone.utc))
+    assert resolve_partition({**run, "dag": SimpleNamespace(timezone=ZoneInfo("Asia/Tokyo"))}) == "2026-01-31"
+    assert resolve_partition(run) == "2026-01-30"
 
 
 def test_the_operators_argument_wins() -> None:

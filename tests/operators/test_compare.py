@@ -1,34 +1,19 @@
-"""What is compared with what."""
+"""The gate's task; the way through the whole job is in test_job.py."""
 
 from __future__ import annotations
 
 import pytest
 
-from airflow_mlplat.contract import Ref
-
 pytestmark = pytest.mark.airflow
 
 
-def refs(*numbers: int) -> list[Ref]:
-    return [Ref("predictions", "digits", f"{number:064x}") for number in numbers]
+def test_a_promotion_that_was_rendered_to_text_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """The text "False" would be true, and promote without the person who was to be asked."""
+    from airflow.sdk.exceptions import AirflowFailException
 
-
-def test_the_key_of_a_comparison_does_not_depend_on_the_champion_or_on_order() -> None:
-    from airflow_mlplat.operators.compare import Comparison
-
-    holdout, champion = Ref("dataset", "test", "f" * 64), Ref("model", "digits", "e" * 64)
-    one = Comparison("digits", "champion", refs(1, 2), holdout, "2026-01-01", None)
-    assert one.key == Comparison("digits", "champion", refs(2, 1), holdout, "2026-01-01", champion).key
-    assert one.key != Comparison("digits", "champion", refs(1), holdout, "2026-01-01", None).key
-    assert one.key != Comparison("digits", "champion", refs(1, 2), holdout, "2026-01-02", None).key
-
-
-def test_wrong_challengers_and_a_champion_without_alias_are_told(monkeypatch, tmp_path) -> None:
-    from airflow_mlplat.errors import SpecError
-    from airflow_mlplat.hooks.jobs import JobHook
-    from airflow_mlplat.operators.compare import CompareOperator, Comparison
+    from airflow_mlplat.operators import CompareOperator
 
     monkeypatch.setenv("MLPLAT_HOME", str(tmp_path))
-    hook = JobHook()
-    with pytest.raises(SpecError, match="challengers were not measured on one test set"):
-        Comparison.of(CompareOperator(task_id="a", challengers=[], champion="d@champion"), hook, "2026-01-01")
+    compare = CompareOperator(task_id="compare", challengers=[], champion="digits@champion", promote="False")
+    with pytest.raises(AirflowFailException, match="render_template_as_native_obj=True"):
+        compare.execute({})

@@ -48,7 +48,14 @@ def test_it_comes_back_until_the_partition_is_complete(shop: sqlite3.Connection)
     assert deferred.value.method_name == "execute_complete"
     shop.execute("INSERT INTO photos VALUES (3, '2026-01-31', 'c.png')")
     shop.commit()
-    assert waiting.execute_complete(CONTEXT, {}) is None
+    assert waiting.execute_complete(CONTEXT, {}, **deferred.value.kwargs) is None
+
+
+def test_it_gives_up_past_its_timeout_however_often_it_was_deferred(shop: sqlite3.Connection) -> None:
+    from airflow.sdk.exceptions import AirflowSensorTimeout
+
+    with pytest.raises(AirflowSensorTimeout, match="not complete within 60 s"):
+        sensor(timeout=60).execute_complete(CONTEXT, {}, deadline="2026-01-31T00:00:00+00:00")
 
 
 def test_without_deferring_it_pokes(shop: sqlite3.Connection) -> None:

@@ -1,0 +1,24 @@
+"""Look at a job again and again: its state, and what it logged since the last look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from airflow_mlplat.launchers.base import Handle, JobState, Launcher
+
+
+def follow(launcher: Launcher, handle: Handle) -> Iterator[tuple[JobState, list[str]]]:
+    """One look for each item that is asked for; the last one, with all the rest of the log, says that it has ended.
+
+    The caller waits between looks. Each look also tells the launcher that somebody still wants the job.
+    """
+    offset, state = 0, JobState.RUNNING
+    while state is JobState.RUNNING:
+        # The state first: what the job wrote before it ended is then in the log that is read after.
+        state = launcher.state(handle)
+        lines: list[str] = []
+        text, offset = launcher.logs(handle, offset)
+        while text:
+            lines += text.splitlines()
+            text, offset = launcher.logs(handle, offset)
+        yield state, lines

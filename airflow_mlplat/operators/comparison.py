@@ -1,0 +1,78 @@
+"""What is compared with what, whoever asks and however often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_mlplat.contract import Ref, digest
+from airflow_mlplat.errors import SpecError
+from airflow_mlplat.hooks.jobs import JobHook
+from airflow_mlplat.operators.task import as_ref
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared with what.
+
+    Args:
+        name: Of the model.
+        alias: Of the place that is fought for.
+        challengers: References of predictions.
+        holdout: The dataset version that all of them predict.
+        partition: For which the challengers were trained.
+        champion: The model that holds the place now.
+        later: The champion's partition, when that is later than this one; else empty.
+        options: What else another comparison would differ in: alpha, whether to promote.
+    """
+
+    name: str
+    alias: str
+    challengers: list[Ref]
+    holdout: Ref
+    partition: str
+    champion: Ref | None
+    later: str = ""
+    options: tuple[Any, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The same whenever the same comparison is asked for, whoever is champion then."""
+        return digest(
+            {
+                "name": self.name,
+                "alias": self.alias,
+                "partition": self.partition,
+                "holdout": self.holdout.digest,
+                "challengers": sorted(ref.digest for ref in self.challengers),
+                "options": list(self.options),
+            }
+        )
+
+    @classmethod
+    def of(cls, hook: JobHook, partition: str, challengers: Any, champion: str, *options: Any) -> Comparison:
+        """As an operator's arguments and the catalog have it now.
+
+        Raises:
+            SpecError: No challengers, challengers on different datasets, or a champion that is no `name@alias`.
+        """
+        many = challengers if isinstance(challengers, Sequence) and not isinstance(challengers, str) else [challengers]
+        refs = [as_ref(value, hook, partition) for value in many]
+        holdouts = {hook.store.manifest(ref)["dataset"] for ref in refs}
+        if len(holdouts) != 1:
+            raise SpecError(
+                "challengers were not measured on one test set",
+                expected="predictions of one dataset version",
+                got=f"{len(refs)} predictions of {len(holdouts)} datasets",
+            )
+        name, at, alias = champion.partition("@")
+        if not (name and at and alias):
+            raise SpecError("champion is no alias", expected="a name like 'fashion@champion'", got=repr(champion))
+        parents = map(Ref.from_json, hook.store.manifest(refs[0])["parents"])
+        (holdout,) = (ref for ref in parents if ref.kind == "dataset")
+        row = hook.catalog.alias(name, alias)
+        if row is None:
+            return cls(name, alias, refs, holdout, partition, None, options=options)
+        later = row.partition if row.partition > partition else ""
+        return cls(name, alias, refs, holdout, partition, Ref("model", name, row.digest), later, options)
