@@ -44,20 +44,14 @@ def backfill(stack: Stack) -> None:
     """Backfill the days that have no run yet; follow both DAGs until every day is finished."""
     for dag_id in (INGEST, RETRAINING):
         stack.await_dag(dag_id)
-    if set(partitions_of(stack, INGEST)) != set(DAYS):
-        say(f"airflow backfill create --dag-id {INGEST} --from-date {DAYS[0]} --to-date {DAYS[-1]}")
-        stack.cli(
-            "backfill",
-            "create",
-            "--dag-id",
-            INGEST,
-            "--from-date",
-            DAYS[0],
-            "--to-date",
-            DAYS[-1],
-            "--max-active-runs",
-            "1",
-        )
+    known = partitions_of(stack, INGEST)
+    if set(known) != set(DAYS) or "failed" in known.values():
+        # One day at a time, so that days are retrained in their order; a day that failed is tried again.
+        days = ("--from-date", DAYS[0], "--to-date", DAYS[-1])
+        command = ("backfill", "create", "--dag-id", INGEST, *days, "--max-active-runs", "1")
+        command += ("--reprocess-behavior", "failed")
+        say(f"airflow {' '.join(command)}")
+        stack.cli(*command)
     end, shown = time.monotonic() + TIME_LIMIT_SECONDS, ""
     while time.monotonic() < end:
         ingest, retraining = partitions_of(stack, INGEST), partitions_of(stack, RETRAINING)

@@ -114,8 +114,10 @@ class Stack:
 
     def start(self, seconds: float = 180) -> None:
         """Migrate the database, start what is not running, wait until all are healthy."""
-        if not (self.folder / "airflow.db").exists():
+        migrated = self.folder / "migrated"  # the database's file alone may be half-made
+        if not migrated.exists():
             self.cli("db", "migrate")
+            migrated.touch()
         for name, arguments in PROCESSES.items():
             if alive(self.pids.get(name)):
                 continue

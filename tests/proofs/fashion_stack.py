@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from fashion import DAYS, seed
-from stack import Stack
+from stack import ROOT, Stack
 
 INGEST, RETRAINING = "fashion_ingest", "fashion_retraining"
 
@@ -20,13 +21,18 @@ class FashionStack:
         start: The fixture `stack`.
         name: Of the home.
         per_day: Training images a day.
+        retraining_runs: So many days may be retrained at once.
     """
 
-    def __init__(self, start: Callable[..., Stack], home: Path, per_day: int = 600) -> None:
+    def __init__(self, start: Callable[..., Stack], home: Path, per_day: int = 600, retraining_runs: int = 1) -> None:
         seed(home / "sources/fashion", per_day, 500)
         connection = {"conn_type": "sqlite", "host": str(home / "sources/fashion/fashion.db")}
         self.home = home
-        self.stack = start(home.name, extra={"AIRFLOW_CONN_FASHION": json.dumps(connection)})
+        dags = home / "dags"
+        shutil.copytree(ROOT / "dags", dags)
+        file = dags / "fashion_retraining.py"
+        file.write_text(file.read_text().replace("max_active_runs=1", f"max_active_runs={retraining_runs}"))
+        self.stack = start(home.name, dags=dags, extra={"AIRFLOW_CONN_FASHION": json.dumps(connection)})
         for dag_id in (INGEST, RETRAINING):
             self.stack.await_dag(dag_id)
 

@@ -36,7 +36,7 @@ def test_kill(proof: Proof, stack: Callable, tmp_path: Path) -> None:
 
     expected, lengths = victim.run(), victim.lengths
     dice = random.Random(SEED)
-    equal, resumed, trainings, orphans = 0, 0, 0, []
+    equal, hits, found_again, waiting, resumed, trainings, orphans = 0, 0, 0, 0, 0, 0, []
     for moment in range(MOMENTS):
         target = TARGETS[moment % len(TARGETS)]
         task = "bridge" if target.startswith("bridge") else "train"
@@ -46,6 +46,10 @@ def test_kill(proof: Proof, stack: Callable, tmp_path: Path) -> None:
         if target in ("training job", "training supervisor"):
             trainings += victim.checkpointed
             resumed += victim.checkpointed and victim.resumed_from > 0
+        hits += victim.hit
+        if target == "training worker" and victim.hit and victim.specs:
+            waiting += 1
+            found_again += victim.trainings() == victim.specs
         left = list(processes_of(home))
         orphans += left
         print(
@@ -60,6 +64,10 @@ def test_kill(proof: Proof, stack: Callable, tmp_path: Path) -> None:
         equal == MOMENTS,
         f"random seed {SEED}",
     )
+    proof.row(hits, f"of {MOMENTS} kills that hit a living process", ">= 15", hits >= 15)
+    proof.row(
+        found_again, "jobs of killed workers that their retry found again", f"{waiting}", found_again == waiting > 0
+    )
     proof.row(
         resumed, "killed trainings that had a checkpoint and went on from it", f"{trainings}", resumed == trainings > 0
     )
@@ -73,6 +81,7 @@ class Victim:
         self.airflow, self.home = airflow, home
         self.lengths: dict[str, float] = {}
         self.resumed_from, self.checkpointed = 0, False
+        self.hit, self.specs = False, dict[str, int]()
 
     def run(self, target: str | None = None, task: str = "", delay: float = 0.0) -> dict[str, str]:
         """One run from the sources to a model; returns span and model digests."""
@@ -114,9 +123,16 @@ class Victim:
         else:
             module = "airflow_mlplat.runtime" if target.endswith("job") else "launchers.supervisor"
             pids = [pid for pid, line in commands(self.home) if module in line]
+        self.hit, self.specs = False, self.trainings()
         for pid in filter(None, pids):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+                self.hit = True
+
+    def trainings(self) -> dict[str, int]:
+        """Training job → when it was last started; a job that is found again was not."""
+        specs = self.home.glob("jobs/*/spec.json")
+        return {path.parent.name: path.stat().st_mtime_ns for path in specs if '"train"' in path.read_text()}
 
     def digests(self) -> dict[str, str]:
         from airflow_mlplat.catalog import open_catalog

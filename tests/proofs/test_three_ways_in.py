@@ -1,4 +1,4 @@
-"""REST trigger with a partition, `airflow backfill create`, `airflow dags test`: the same dataset for the same day."""
+"""A trigger with a key or by the form, `airflow backfill create`, `airflow dags test`: one dataset for one day."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def by_rest(home: FashionStack) -> None:
     home.await_runs(RETRAINING, 2)
 
 
+def by_form(home: FashionStack) -> None:
+    """As the UI's form does it: the day is a parameter, the run has no key."""
+    for day in ("2026-01-01", DAY):
+        body = {"logical_date": None, "conf": {"partition": day}}
+        home.stack.request("POST", f"/api/v2/dags/{INGEST}/dagRuns", body)
+    home.await_runs(RETRAINING, 2)
+
+
 def by_backfill(home: FashionStack) -> None:
     home.backfill(last=DAY)
 
@@ -34,7 +42,7 @@ def by_dags_test(home: FashionStack) -> None:
 @pytest.mark.proof("three-ways-in")
 def test_three_ways_in(proof: Proof, fashion_home: Callable) -> None:
     seen = {}
-    for way in (by_rest, by_backfill, by_dags_test):
+    for way in (by_rest, by_form, by_backfill, by_dags_test):
         home = fashion_home(way.__name__)
         way(home)
         datasets = home.digests("dataset")
