@@ -60,20 +60,18 @@ class Handle:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one job may use; None means no limit.
+    """What one job may use; None means no limit. How many threads it uses is no limit: results depend on that.
 
     Args:
         memory_bytes: Resident memory of all the job's processes together, in bytes.
         timeout_seconds: Wall-clock time from start to end, in seconds.
-        threads: CPU threads of the numeric libraries.
     """
 
     memory_bytes: int | None = None
     timeout_seconds: float | None = None
-    threads: int | None = None
 
     def __post_init__(self) -> None:
-        kinds = {"memory_bytes": (int,), "timeout_seconds": (int, float), "threads": (int,)}
+        kinds = {"memory_bytes": (int,), "timeout_seconds": (int, float)}
         for name, types in kinds.items():
             value = getattr(self, name)
             if value is None:

@@ -1,17 +1,26 @@
-"""Make a framework's environment: a Python that the framework supports, and its requirements."""
+"""Make a framework's environment: a Python that the framework supports, and its requirements.
+
+A virtual environment's scripts hold its absolute path, so it cannot be made elsewhere and moved. Each is made under a
+name of its own, `FRAMEWORK-WHEN`, and the link `FRAMEWORK` is then put over the old one by one rename(2): jobs find
+the old environment or the new one, whole, and running jobs keep theirs.
+"""
 
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_mlplat.errors import ConfigError, LaunchError
 
 REQUIREMENTS = Path(__file__).parent / "environments"
+_OWN_NAME = r"-(\d{8}-\d{6}|plain)-[0-9a-f]{4}"
+"""What follows the framework in the names of folders made, or moved, here: nobody else's is ever removed."""
 
 
 def frameworks() -> list[str]:
@@ -20,7 +29,7 @@ def frameworks() -> list[str]:
 
 
 def create_environment(environments: Path, framework: str) -> Path:
-    """Make or renew `environments/FRAMEWORK`.
+    """Make or renew `environments/FRAMEWORK`; the environment before it is left for the jobs that run there.
 
     Uses uv when it is on PATH: it finds, or fetches, a Python of the right version. Otherwise this very Python must
     be one.
@@ -30,7 +39,7 @@ def create_environment(environments: Path, framework: str) -> Path:
         framework: One of `frameworks()`.
 
     Returns:
-        The environment's folder.
+        The link to the environment's folder.
 
     Raises:
         ConfigError: An unknown framework, or no Python that it supports.
@@ -38,11 +47,21 @@ def create_environment(environments: Path, framework: str) -> Path:
     """
     if framework not in frameworks():
         raise ConfigError("unknown framework", expected=" | ".join(frameworks()), got=repr(framework))
-    requirements, folder = REQUIREMENTS / f"{framework}.txt", environments / framework
+    requirements = REQUIREMENTS / f"{framework}.txt"
+    folder = environments / f"{framework}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     found = re.search(r"^# python: (\S+)$", requirements.read_text(encoding="utf-8"), re.MULTILINE)
     versions = found.group(1) if found else ">=3.9"
     environments.mkdir(parents=True, exist_ok=True)
-    for command in _commands(folder, requirements, versions):
+    try:
+        _make(framework, _commands(folder, requirements, versions))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return _put_in_place(environments / framework, folder)
+
+
+def _make(framework: str, commands: Iterator[list[str]]) -> None:
+    for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise LaunchError(
@@ -50,13 +69,30 @@ def create_environment(environments: Path, framework: str) -> Path:
                 got=f"`{' '.join(command)}`: {done.stderr.strip()[-1000:]}",
                 fix="see that the package registry can be reached, then run it again",
             )
-    return folder
+
+
+def _put_in_place(link: Path, folder: Path) -> Path:
+    """Let the link lead to the folder; remove what is older than the environment that it led to before."""
+    before = link.resolve()
+    if link.is_dir() and not link.is_symlink():
+        # A plain folder, as `python -m venv` makes: moved aside once, with a moment when there is none.
+        before = link.with_name(f"{link.name}-plain-{secrets.token_hex(2)}").resolve()
+        link.rename(before)
+    temporary = link.with_name(f".{folder.name}")
+    temporary.symlink_to(folder.name)
+    temporary.replace(link)
+    oldest = before.stat().st_mtime if before.exists() else 0.0  # another `create` may be at work on a newer one
+    for path in link.parent.iterdir():
+        ours = re.fullmatch(re.escape(link.name) + _OWN_NAME, path.name)
+        if ours and path.resolve() not in (before, folder.resolve()) and path.stat().st_mtime < oldest:
+            shutil.rmtree(path, ignore_errors=True)
+    return link
 
 
 def _commands(folder: Path, requirements: Path, versions: str) -> Iterator[list[str]]:
     uv, python = shutil.which("uv"), str(folder / "bin/python")
     if uv:
-        yield [uv, "venv", "--quiet", "--clear", "--python", versions, str(folder)]
+        yield [uv, "venv", "--quiet", "--python", versions, str(folder)]
         yield [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "-r", str(requirements)]
         return
     if not within(sys.version_info[:2], versions):
@@ -64,7 +100,7 @@ def _commands(folder: Path, requirements: Path, versions: str) -> Iterator[list[
         raise ConfigError(
             "this Python does not fit", expected=f"Python {versions}", got=own, fix="install uv: it finds one that does"
         )
-    yield [sys.executable, "-m", "venv", "--clear", str(folder)]
+    yield [sys.executable, "-m", "venv", str(folder)]
     yield [python, "-m", "pip", "install", "--quiet", "-r", str(requirements)]
 
 

@@ -18,7 +18,7 @@ def interpreter(environments: Path | None, framework: str | None) -> Path:
     """The Python to run a framework's jobs with; this very one for jobs without a framework.
 
     Args:
-        environments: Folder with one virtual environment per framework, named as it.
+        environments: Folder with one virtual environment, or link to one, per framework, named as it.
         framework: `tensorflow`, `mxnet`, or None.
 
     Raises:
@@ -28,7 +28,8 @@ def interpreter(environments: Path | None, framework: str | None) -> Path:
         return Path(sys.executable)
     if environments is None:
         raise ConfigError(f"no folder of environments, for framework {framework!r}", fix="set MLPLAT_ENVIRONMENTS")
-    python = environments / framework / "bin/python"
+    # Resolved, so that a running job keeps its environment when `create` puts a new one in its place.
+    python = (environments / framework).resolve() / "bin/python"
     if not os.access(python, os.X_OK):
         fix = f"make it: airflow mlplat environments create {framework} (or set MLPLAT_ENVIRONMENTS)"
         raise ConfigError(f"no Python to run {framework!r} jobs with", expected=str(python), fix=fix)

@@ -25,6 +25,8 @@ from airflow_mlplat.launchers.start import Launch, prepare, start_supervisor
 Command = Callable[[JobSpec, Path], "list[str]"]
 
 LOG = logging.getLogger(__name__)
+FRESH_SECONDS = 60
+"""For how long a result that was left is taken instead of starting its job anew; see `ProcessLauncher._fresh`."""
 LOG_BYTES = 4 << 20
 """Most that one call of `logs` returns."""
 
@@ -63,7 +65,9 @@ class ProcessLauncher:
     def submit(self, spec: JobSpec, limits: Limits | None = None, labels: Mapping[str, str] | None = None) -> Handle:
         """See `Launcher.submit`."""
         if not processes.supported():
-            raise ConfigError("the process launcher needs Linux's /proc", got=sys.platform, fix='use launcher="docker"')
+            raise ConfigError(
+                "the process launcher needs Linux's /proc", got=sys.platform, fix="run Airflow's workers on Linux"
+            )
         directory = JobDirectory(self.jobs / spec.key)
         command = (self._command or self._runtime)(spec, directory.path)
         handle = Handle(self.name, spec.key, str(directory.path))
@@ -73,6 +77,9 @@ class ProcessLauncher:
                 directory.renew_lease()
                 return handle
             try:
+                if self._fresh(directory, spec):
+                    directory.renew_lease()
+                    return handle
                 Running(directory).end_leftovers()
                 code = job_half.supply(self._copies) if self._command is None else None
                 launch = Launch(command, limits or Limits(), self.orphan_seconds, dict(labels or {}), code)
@@ -181,6 +188,22 @@ class ProcessLauncher:
             return False
         self.cancel(Handle(self.name, path.name, str(path)))
         return True
+
+    def _fresh(self, directory: JobDirectory, spec: JobSpec) -> bool:
+        """Whether the very job has just ended well.
+
+        A task submits when it finds no committed result. Another task's job of the same key may commit it and end
+        between these two steps; to start anew would then take the result away from that other task, which is about
+        to read it. The whole spec is compared: the key says nothing of the store.
+        """
+        document = read_json(directory.result)
+        try:
+            result = JobResult.from_json(document)
+            age = time.time() - directory.result.stat().st_mtime
+        except (MlplatError, FileNotFoundError):
+            return False
+        ended_well = result.error is None and result.job_key == spec.key
+        return ended_well and abs(age) < FRESH_SECONDS and read_json(directory.spec) == spec.to_json()
 
     def _runtime(self, spec: JobSpec, directory: Path) -> list[str]:
         python = environment.interpreter(self.environments, spec.framework)

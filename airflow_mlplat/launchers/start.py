@@ -56,7 +56,7 @@ def prepare(directory: JobDirectory, spec: JobSpec, launch: Launch) -> None:
     token = secrets.token_hex(16)
     document = {
         "command": launch.command,
-        "environment": job_environment(directory, spec.framework, launch, token),
+        "environment": job_environment(directory, spec, launch, token),
         "limits": launch.limits.to_json(),
         "orphan_seconds": launch.orphan_seconds,
         "token": token,
@@ -66,7 +66,7 @@ def prepare(directory: JobDirectory, spec: JobSpec, launch: Launch) -> None:
     write_json(directory.launch, document)
 
 
-def job_environment(directory: JobDirectory, framework: str | None, launch: Launch, token: str) -> dict[str, str]:
+def job_environment(directory: JobDirectory, spec: JobSpec, launch: Launch, token: str) -> dict[str, str]:
     """All of a job's environment variables."""
     variables = {
         **_passed(),
@@ -77,14 +77,23 @@ def job_environment(directory: JobDirectory, framework: str | None, launch: Laun
         "PYTHONUNBUFFERED": "1",  # print() reaches the log at once
         "PYTHONSAFEPATH": "1",  # no file in the job's directory hides a module (Python >=3.11)
         processes.TOKEN_VARIABLE: token,
+        **dict.fromkeys(THREAD_VARIABLES, str(threads_of(spec))),
     }
     if launch.code is not None:
         variables["PYTHONPATH"] = str(launch.code)
-    if framework is None and site.ENABLE_USER_SITE and site.USER_BASE:
+    if spec.framework is None and site.ENABLE_USER_SITE and site.USER_BASE:
         variables["PYTHONUSERBASE"] = site.USER_BASE  # HOME is another, and this package may be installed there
-    if launch.limits.threads:
-        variables.update(dict.fromkeys(THREAD_VARIABLES, str(launch.limits.threads)))
     return variables
+
+
+def threads_of(spec: JobSpec) -> int:
+    """How many threads the numeric libraries use: the spec's param `threads`, 1 without one.
+
+    Sums round as they are shared out among threads, so this follows from the job's key alone.
+    """
+    threads = spec.params.get("threads", 1)
+    valid = isinstance(threads, int) and not isinstance(threads, bool) and threads > 0
+    return threads if valid else 1  # the stage tells that it is not valid
 
 
 def start_supervisor(directory: JobDirectory, lock: int) -> None:

@@ -31,7 +31,7 @@ class JobOperator(BaseOperator):
 
     Args:
         launcher: Key of `LAUNCHERS`: `process`. (templated)
-        limits: Fields of `Limits`: `memory_bytes`, `timeout_seconds`, `threads`.
+        limits: Fields of `Limits`: `memory_bytes`, `timeout_seconds`.
         partition: Overrides what the run says, `2026-01-31`. (templated)
         deferrable: Wait in the triggerer, without a worker's slot.
     """

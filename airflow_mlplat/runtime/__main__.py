@@ -1,4 +1,4 @@
-"""`python -m airflow_mlplat.runtime DIRECTORY/spec.json`: run one job; the exit code is a `contract.ExitCode`."""
+"""`python -m airflow_mlplat.runtime DIRECTORY/spec.json`: run one job; exits with an `ExitCode`, or with 143."""
 
 from __future__ import annotations
 

@@ -11,8 +11,18 @@ from typing import Any
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-class Stopped(SystemExit):
-    """SIGTERM came. Unlike the exit that a user's code may ask for, it leaves no result."""
+class Stopped(BaseException):
+    """SIGTERM came: the job ends without a result.
+
+    No `SystemExit`, which a user's code may raise and which is then its mistake.
+
+    Args:
+        code: To exit with.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 def prepare() -> None:
@@ -28,3 +38,8 @@ def stop(number: int, frame: Any) -> None:
     signal.signal(number, signal.SIG_IGN)
     logging.getLogger("airflow_mlplat").warning("Stopped by %s", signal.Signals(number).name)
     raise Stopped(128 + number)  # the code by which shells say it
+
+
+def stopping() -> bool:
+    """Whether `stop` was called, even if what it raised was lost in someone's `finally` or `except`."""
+    return signal.getsignal(signal.SIGTERM) == signal.SIG_IGN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import signal
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -13,12 +14,16 @@ from typing import Any
 
 from airflow_mlplat.contract import RESULT_FILE, ExitCode, JobError, JobResult, JobSpec, digest
 from airflow_mlplat.errors import BuildError, ConfigError, SpecError
-from airflow_mlplat.runtime.process import Stopped
+from airflow_mlplat.runtime.process import Stopped, stopping
 
 LOG = logging.getLogger("airflow_mlplat.runtime")
 
 
-def run_file(path: Path, stages: Mapping[str, Callable] | None = None) -> ExitCode:
+STOPPED = 128 + signal.SIGTERM
+"""Exit code of a job that SIGTERM ended."""
+
+
+def run_file(path: Path, stages: Mapping[str, Callable] | None = None) -> int:
     """Run the job of a spec file.
 
     Args:
@@ -26,8 +31,15 @@ def run_file(path: Path, stages: Mapping[str, Callable] | None = None) -> ExitCo
         stages: Name → stage, `stages.STAGES` when not given.
 
     Returns:
-        How the process shall exit; `result.json` is written in any case.
+        How the process shall exit: an `ExitCode` when `result.json` is written, `STOPPED` when it is not.
     """
+    try:
+        return _run_file(path, stages)
+    except Stopped as error:
+        return error.code
+
+
+def _run_file(path: Path, stages: Mapping[str, Callable] | None) -> int:
     document: Any = None
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -37,7 +49,7 @@ def run_file(path: Path, stages: Mapping[str, Callable] | None = None) -> ExitCo
     return run(spec, path.parent, stages)
 
 
-def run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None = None) -> ExitCode:
+def run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None = None) -> int:
     """Run a job, or take the result that the store has for its key.
 
     Args:
@@ -46,16 +58,20 @@ def run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None = 
         stages: Name → stage, `stages.STAGES` when not given.
 
     Returns:
-        How the process shall exit.
+        How the process shall exit, as `run_file` says.
+
+    Raises:
+        Stopped: SIGTERM came.
     """
     try:
         result = _run(spec, directory, stages)
-    except Stopped:
-        raise
     except SystemExit as error:
         result = _failed(spec.key, spec.stage, BuildError("the job's code called exit", got=f"code {error.code}"))
     except Exception as error:  # the boundary of the job: every failure becomes a result
         result = _failed(spec.key, spec.stage, error)
+    if result.error is not None and stopping():  # it failed while it was ending, which is nobody's mistake
+        LOG.warning("Failed while stopping\n%s", result.error.traceback)
+        raise Stopped(STOPPED)
     return _finish(directory, result)
 
 

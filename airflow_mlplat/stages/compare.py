@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +11,12 @@ from airflow_mlplat.errors import SpecError
 from airflow_mlplat.stages.evaluate import metrics, put_evaluation
 from airflow_mlplat.stages.gate import Contender, Verdict, decide
 from airflow_mlplat.stages.job import Job, Outcome
+from airflow_mlplat.stages.params import FromParams
 from airflow_mlplat.stages.predictions import Predictions, load_predictions
 
 
 @dataclass(frozen=True)
-class CompareOptions:
+class CompareOptions(FromParams):
     """How the gate decides.
 
     Args:
@@ -26,18 +26,6 @@ class CompareOptions:
 
     alpha: float = 0.05
     looks: int = 0
-
-    @classmethod
-    def from_params(cls, params: dict[str, Any]) -> CompareOptions:
-        """From plain JSON.
-
-        Raises:
-            SpecError: An option is unknown.
-        """
-        known = {f.name for f in dataclasses.fields(cls)}
-        if set(params) - known:
-            raise SpecError("unknown option", expected=" | ".join(sorted(known)), got=sorted(set(params) - known))
-        return cls(**params)
 
 
 def run(job: Job) -> Outcome:

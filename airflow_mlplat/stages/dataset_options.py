@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 from airflow_mlplat.errors import SpecError
+from airflow_mlplat.stages.params import FromParams
 
 
 @dataclass(frozen=True)
-class DatasetOptions:
+class DatasetOptions(FromParams):
     """How a dataset version is built.
 
     Args:
@@ -31,15 +30,3 @@ class DatasetOptions:
         fraction = self.max_bad_fraction
         if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 <= fraction <= 1:
             raise SpecError("max_bad_fraction must be a share", expected="0 to 1", got=repr(fraction))
-
-    @classmethod
-    def from_params(cls, params: dict[str, Any]) -> DatasetOptions:
-        """From plain JSON.
-
-        Raises:
-            SpecError: An option is unknown or out of range.
-        """
-        known = {f.name for f in dataclasses.fields(cls)}
-        if set(params) - known:
-            raise SpecError("unknown option", expected=" | ".join(sorted(known)), got=sorted(set(params) - known))
-        return cls(**params)

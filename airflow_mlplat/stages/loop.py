@@ -61,12 +61,14 @@ class Trained:
         steps: Done in all.
         samples: Trained on in an epoch.
         stats: As in `Outcome`.
+        kept: Index into `epochs` of the one whose weights the trainer has; the last unless training stops early.
     """
 
     epochs: list[dict[str, Any]]
     steps: int
     samples: int
     stats: dict[str, Any] = field(default_factory=dict)
+    kept: int = -1
 
 
 class Loop:
@@ -97,7 +99,8 @@ class Loop:
         if self._best:
             self._trainer.load_weights(self._best)
         stats = {"resumed_from": first, "checkpoints": self._writes, **progress.stats(self._step)}
-        return Trained(self._epochs, self._step, len(self._samples), stats)
+        kept = self._best_epoch() if self._options.early_stop else -1
+        return Trained(self._epochs, self._step, len(self._samples), stats, kept)
 
     def _train(self, iterator: BatchIterator, progress: ProgressLog) -> None:
         for batch in iterator:
@@ -156,13 +159,17 @@ class Loop:
             self._stop_early()
 
     def _stop_early(self) -> None:
-        losses = [epoch["validation_loss"] for epoch in self._epochs]
-        best = losses.index(min(losses))
-        if best == len(losses) - 1:
+        best, last = self._best_epoch(), len(self._epochs) - 1
+        if best == last:
             self._best = self._trainer.weights()
-        elif len(losses) - 1 - best >= self._options.early_stop:
+        elif last - best >= self._options.early_stop:
             self._stopped = True
             self._log.info("Stopped early: epoch %d was the best", best + 1)
+
+    def _best_epoch(self) -> int:
+        """Index of the first epoch with the least loss on the held-out samples."""
+        losses = [epoch["validation_loss"] for epoch in self._epochs]
+        return losses.index(min(losses))
 
     def _validate(self) -> dict[str, float]:
         loss, correct = 0.0, 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import math
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from airflow_mlplat.contract import canonical_json
 from airflow_mlplat.errors import SpecError
+from airflow_mlplat.stages.params import EXAMPLE, FromParams
 from airflow_mlplat.stages.schedules import SCHEDULES
 
 OPTIMIZERS = ("adam", "sgd")
@@ -18,44 +17,9 @@ OPTIMIZERS = ("adam", "sgd")
 GIVEN_PARAMS = ("classes", "shape", "framework")
 """What `build(params)` gets from us, beside the user's own `params`."""
 
-Options = TypeVar("Options", bound="_FromParams")
-
-
-class _FromParams:
-    """Options that come as a stage's `params`."""
-
-    @classmethod
-    def from_params(cls: type[Options], params: dict[str, Any]) -> Options:
-        """From plain JSON.
-
-        Raises:
-            SpecError: An option is unknown, missing or out of range.
-        """
-        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
-        known = sorted(f.name for f in fields)
-        for name in params:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                fix = f"Did you mean {near[0]!r}?" if near else "what build(params) shall get goes into 'params'"
-                raise SpecError(f"unknown option {name!r}", expected=" | ".join(known), fix=fix)
-        for f in fields:
-            required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-            if required and f.name not in params:
-                raise SpecError(f"option {f.name!r} is missing", fix=f"give {f.name}, such as {_EXAMPLES[f.name]}")
-        return cls(**params)
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON that `from_params` takes."""
-        fields = dataclasses.fields(self)  # type: ignore[arg-type]
-        values = {f.name: getattr(self, f.name) for f in fields}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
-_EXAMPLES = {"shape": "[28, 28, 1] (height, width, channels)"}
-
 
 @dataclass(frozen=True)
-class TrainOptions(_FromParams):
+class TrainOptions(FromParams):
     """How a model is trained. Equal options on an equal dataset give equal weights, bit by bit, on one kind of CPU.
 
     Args:
@@ -75,7 +39,7 @@ class TrainOptions(_FromParams):
         params: The user's own, handed to `build(params)`.
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, int, int] = field(metadata={EXAMPLE: "[28, 28, 1] (height, width, channels)"})
     epochs: int = 5
     batch_size: int = 64
     learning_rate: float = 0.001
@@ -119,7 +83,7 @@ class TrainOptions(_FromParams):
 
 
 @dataclass(frozen=True)
-class PredictOptions(_FromParams):
+class PredictOptions(FromParams):
     """How predictions are made.
 
     Args:

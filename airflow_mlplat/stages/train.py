@@ -76,8 +76,8 @@ def fetch_build_file(job: Job) -> BuildFile:
 
 
 def _metrics(trained: Trained) -> dict[str, Any]:
-    last = trained.epochs[-1] if trained.epochs else {}
-    return {**{name: value for name, value in last.items() if name != "epoch"}, "epochs": trained.epochs}
+    kept = trained.epochs[trained.kept] if trained.epochs else {}  # so that they are those of the model
+    return {**{name: value for name, value in kept.items() if name != "epoch"}, "epochs": trained.epochs}
 
 
 def _put(job: Job, work: Training, trained: Trained) -> Ref:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import time
@@ -145,6 +146,23 @@ class LauncherSuite:
         assert launcher.logs(handle, 0)[0].count("started") == 1
         assert (Path(handle.directory) / "checkpoint.npz").exists()
 
+    def test_a_job_that_has_just_ended_well_is_not_started_anew(self, launcher):
+        """Another task may be about to read its result."""
+        handle = launcher.submit(spec())
+        self.end(launcher, handle)
+        before = launcher.result(handle)
+        assert launcher.submit(spec()) == handle
+        assert launcher.result(handle) == before
+        assert launcher.state(handle) is JobState.ENDED
+
+    def test_it_is_started_anew_for_another_store(self, launcher):
+        handle = launcher.submit(spec())
+        self.end(launcher, handle)
+        before = launcher.result(handle)
+        launcher.submit(dataclasses.replace(spec(), store="/elsewhere"))
+        self.end(launcher, handle)
+        assert launcher.result(handle).metrics != before.metrics
+
     @pytest.mark.parametrize("kind", ["user", "platform"])
     def test_a_failed_job_says_why_and_whose_fault_it_was(self, launcher, kind):
         handle = launcher.submit(spec(error=kind))
@@ -260,7 +278,7 @@ class LauncherSuite:
         monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "secret")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         monkeypatch.setenv("PYTHONPATH", "/nowhere")
-        handle = launcher.submit(spec(show_environment=True), Limits(threads=1))
+        handle = launcher.submit(spec(show_environment=True))
         self.end(launcher, handle)
         text = launcher.logs(handle, 0)[0]
         assert "'OMP_NUM_THREADS'" in text

@@ -25,7 +25,7 @@ def test_a_handle_without_a_directory():
 
 
 def test_limits_as_json():
-    assert Limits(threads=2).to_json() == {"memory_bytes": None, "timeout_seconds": None, "threads": 2}
+    assert Limits(timeout_seconds=2).to_json() == {"memory_bytes": None, "timeout_seconds": 2}
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,8 @@ def test_limits_as_json():
         ("timeout_seconds", -1),
         ("timeout_seconds", float("nan")),
         ("timeout_seconds", float("inf")),
-        ("threads", True),
-        ("threads", "2"),
+        ("memory_bytes", True),
+        ("timeout_seconds", "2"),
     ],
 )
 def test_limits_that_are_none(name, value):

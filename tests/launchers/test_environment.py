@@ -38,6 +38,17 @@ def test_the_image_names_packages_and_python(environments):
     assert len({before, changed, image(environments, "tensorflow")}) == 3
 
 
+def test_through_a_link_to_the_environment(environments):
+    """As `create` makes them: the link may lead elsewhere while a job runs, its Python's path may not."""
+    before = image(environments, "tensorflow")
+    plain = interpreter(environments, "tensorflow")
+    (environments / "tensorflow").rename(environments / "tensorflow-1")
+    (environments / "tensorflow").symlink_to("tensorflow-1")
+    assert image(environments, "tensorflow") == before
+    assert plain == environments / "tensorflow/bin/python"
+    assert interpreter(environments, "tensorflow") == environments / "tensorflow-1/bin/python"
+
+
 def test_this_packages_own_version_is_no_part_of_the_image(environments):
     before = image(environments, "tensorflow")
     own = packages(environments) / "airflow_mlplat-0.1.0.dist-info"

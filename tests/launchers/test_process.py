@@ -29,6 +29,20 @@ class TestProcessLauncher(LauncherSuite):
         """Its pid, once the job is at work."""
         return json.loads((Path(handle.directory) / "process.json").read_text())["supervisor"][0]
 
+    @pytest.mark.parametrize("content", [None, "not JSON", '{"contract_version": 1}'])
+    def test_a_result_that_is_old_or_malformed_is_no_reason_not_to_start(self, launcher, content):
+        handle = launcher.submit(spec())
+        self.end(launcher, handle)
+        before, result = launcher.result(handle), Path(handle.directory) / "result.json"
+        if content is None:
+            minute_ago = time.time() - 61
+            os.utime(result, (minute_ago, minute_ago))
+        else:
+            result.write_text(content)
+        launcher.submit(spec())
+        self.end(launcher, handle)
+        assert launcher.result(handle).metrics != before.metrics
+
     def test_a_killed_supervisor_takes_the_job_along(self, launcher, tmp_path):
         handle = launcher.submit(spec(seconds=60, children=1))
         self.ready(launcher, handle)

@@ -10,18 +10,20 @@ import pytest
 from airflow_mlplat.contract import JobSpec
 from airflow_mlplat.launchers import Limits
 from airflow_mlplat.launchers.directory import JobDirectory
-from airflow_mlplat.launchers.start import THREAD_VARIABLES, Launch, job_environment, prepare
+from airflow_mlplat.launchers.start import THREAD_VARIABLES, Launch, job_environment, prepare, threads_of
+
+SPEC = JobSpec("train", "digits", "/store", code_version="c", image="i", framework="tensorflow", params={"threads": 3})
 
 
 @pytest.fixture
 def launch():
-    return Launch(["/env/bin/python", "-V"], Limits(threads=3), 900, {"dag": "d"})
+    return Launch(["/env/bin/python", "-V"], Limits(memory_bytes=3), 900, {"dag": "d"})
 
 
 def test_the_environment_is_small_and_known(tmp_path, launch, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setenv("AIRFLOW_HOME", "/secret")
-    found = job_environment(JobDirectory(tmp_path), "tensorflow", launch, "t")
+    found = job_environment(JobDirectory(tmp_path), SPEC, launch, "t")
     assert found["PATH"].startswith("/env/bin:")
     assert (found["HOME"], found["TMPDIR"]) == (str(tmp_path), str(tmp_path / "tmp"))
     assert found["CUDA_VISIBLE_DEVICES"] == "0"
@@ -31,12 +33,17 @@ def test_the_environment_is_small_and_known(tmp_path, launch, monkeypatch):
 
 def test_the_job_half_is_imported_from_where_the_launch_says(tmp_path, launch):
     launch = dataclasses.replace(launch, code=tmp_path / "copy")
-    assert job_environment(JobDirectory(tmp_path), None, launch, "t")["PYTHONPATH"] == str(tmp_path / "copy")
+    assert job_environment(JobDirectory(tmp_path), SPEC, launch, "t")["PYTHONPATH"] == str(tmp_path / "copy")
 
 
-def test_without_a_limit_the_libraries_choose_their_threads(tmp_path):
-    found = job_environment(JobDirectory(tmp_path), None, Launch(["/bin/true"], Limits(), 900, {}), "t")
-    assert not set(THREAD_VARIABLES) & set(found)
+@pytest.mark.parametrize(
+    ("params", "threads"),
+    [({}, 1), ({"threads": 2}, 2), ({"threads": "2"}, 1), ({"threads": True}, 1), ({"threads": 0}, 1)],
+)
+def test_the_key_alone_says_how_many_threads(tmp_path, launch, params, threads):
+    work = dataclasses.replace(SPEC, params=params)
+    found = job_environment(JobDirectory(tmp_path), work, launch, "t")
+    assert {found[name] for name in THREAD_VARIABLES} == {str(threads_of(work))} == {str(threads)}
 
 
 def test_what_the_supervisor_finds(tmp_path, launch):
@@ -45,7 +52,7 @@ def test_what_the_supervisor_finds(tmp_path, launch):
     prepare(directory, spec, launch)
     written = json.loads(directory.launch.read_text())
     assert JobSpec.from_json(json.loads(directory.spec.read_text())) == spec
-    assert (written["command"], written["limits"]["threads"]) == (["/env/bin/python", "-V"], 3)
+    assert (written["command"], written["limits"]["memory_bytes"]) == (["/env/bin/python", "-V"], 3)
     assert (written["orphan_seconds"], written["labels"]) == (900, {"dag": "d"})
     assert directory.lease.exists()
     assert directory.scratch.is_dir()

@@ -54,12 +54,24 @@ def wait(job):
         (job.directory / "cleaned").touch()
 
 
+def user(job):
+    """What a user's build file does; the params' `code` is the file."""
+    from airflow_mlplat.stages import BuildFile
+
+    path = job.directory / "build.py"
+    path.write_text(job.spec.params["code"])
+    build_file = BuildFile(path)
+    build_file.build({})
+    with build_file.blamed("train(ctx)"):
+        build_file.train(None)
+
+
 def crash(job):
     """As native code does."""
     os.abort()
 
 
-STAGES = {"work": work, "fail": fail, "wait": wait, "crash": crash}
+STAGES = {"work": work, "fail": fail, "wait": wait, "user": user, "crash": crash}
 
 if __name__ == "__main__":
     prepare()

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_mlplat.contract import ExitCode, JobResult, JobSpec
 from airflow_mlplat.errors import ConfigError, SpecError
-from airflow_mlplat.runtime.runner import load_trainer, run
+from airflow_mlplat.runtime.runner import STOPPED, load_trainer, run
 from airflow_mlplat.store import open_store
 
 JOB = Path(__file__).parent / "job.py"
@@ -150,10 +150,29 @@ def test_sigterm_ends_cleanly_and_leaves_no_result(spec, start, tmp_path):
         assert any("waiting" in line for line in iter(job.stdout.readline, ""))
         job.send_signal(signal.SIGTERM)
         log, _ = job.communicate(timeout=20)
-    assert job.returncode == 128 + signal.SIGTERM
+    assert job.returncode == STOPPED == 143
     assert "Stopped by SIGTERM" in log
     assert (tmp_path / "cleaned").exists()
     assert not (tmp_path / "result.json").exists()
+
+
+STOP = "os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)"
+BUILD = "import os, signal, time\ndef build(params):\n    "
+USER_CODE = {
+    "file": f"import os, signal, time\n{STOP}\n",
+    "build": f"{BUILD}{STOP}\n",
+    "train": f"{BUILD}pass\ndef train(ctx):\n    {STOP}\n",
+    "within try": f"{BUILD}try:\n        {STOP}\n    except Exception:\n        pass\n",
+    "failing at the end": f"{BUILD}try:\n        {STOP}\n    finally:\n        1 / 0\n",
+}
+
+
+@pytest.mark.parametrize("where", USER_CODE)
+def test_sigterm_in_a_users_code_is_not_its_mistake(spec, end, where):
+    work = spec("user", code=USER_CODE[where])
+    code, result, log = end(work.to_json())
+    assert (code, result) == (STOPPED, None), log
+    assert open_store(work.store).result(work.key) is None
 
 
 def test_a_crash_of_native_code_shows_where(spec, end):

@@ -25,7 +25,8 @@ def test_from_plain_json():
         ({"classes": [1]}, "classes must be a list of different names"),
         ({"max_bad_fraction": 2}, "max_bad_fraction must be a share; expected 0 to 1; got 2."),
         ({"max_bad_fraction": True}, "max_bad_fraction must be a share"),
-        ({"labels": []}, "unknown option; expected classes | max_bad_fraction; got ['labels']."),
+        ({"max_bad_fractions": 0}, "Did you mean 'max_bad_fraction'?"),
+        ({"labels": []}, "unknown option 'labels'; expected classes | max_bad_fraction."),
     ],
 )
 def test_a_mistake_is_told(params, told):

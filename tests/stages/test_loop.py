@@ -115,6 +115,8 @@ def test_early_stop_takes_the_best_epoch(train, dataset, store):
     losses = [epoch["validation_loss"] for epoch in made.metrics["epochs"]]
     best = losses.index(min(losses)) + 1
     assert len(losses) == best + 2 < 9
+    kept = made.metrics["epochs"][best - 1]
+    assert {**kept, **made.metrics} == {**made.metrics, "epoch": best}, "the metrics are those of the kept weights"
     until = train(data, "until", trainer=Trainer, epochs=best, **how)
     weights = [load_weights(store, m.outputs["model"], load_facts(store, m.outputs["model"])[1]) for m in (made, until)]
     np.testing.assert_array_equal(weights[0]["w"], weights[1]["w"])
