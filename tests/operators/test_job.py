@@ -49,6 +49,19 @@ def test_a_recommendation_is_carried_out_by_the_promotion(run_dag, catalog) -> N
     assert catalog.alias("digits").digest == catalog.decisions("digits")[0].challenger
 
 
+def test_an_earlier_day_does_not_replace_a_later_champion_and_spends_no_look(run_dag, catalog) -> None:
+    options = {"epochs": 1, "batch_size": 32, "shape": [8, 8, 1]}
+    later = run_dag(day="2026-01-05", options=options)
+    assert later.state == "success", later.log[-3000:]
+    champion = catalog.alias("digits")
+    earlier = run_dag(day="2026-01-03", options={**options, "epochs": 4})
+    assert earlier.state == "success", earlier.log[-3000:]
+    (decision,) = [row for row in catalog.decisions("digits") if row.partition == "2026-01-03"]
+    assert (decision.outcome, decision.challengers) == ("rejected", 0)
+    assert decision.reason == "the champion belongs to the later partition 2026-01-05"
+    assert catalog.alias("digits") == champion
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_build_file_is_told_and_not_retried(run_dag, catalog, tmp_path: Path, name: str) -> None:
     text, kind, told = BROKEN[name]
