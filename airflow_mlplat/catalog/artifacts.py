@@ -68,7 +68,10 @@ def add(
     *,
     job_key: str | None = None,
 ) -> None:
-    """Record artifacts with their manifests, made for a partition; those recorded already stay as they are."""
+    """Record artifacts with their manifests, made for a partition; those recorded already stay as they are.
+
+    That they were made for the partition now is always noted: what was there before may be the newest again.
+    """
     things = list(things)
     insert_absent(
         connection,
@@ -80,6 +83,9 @@ def add(
     )
     seen = [{"digest": ref.digest, "partition": partition, "committed_at": now} for ref, _ in things]
     insert_absent(connection, APPEARANCE, seen)
+    for row in seen:
+        place = (APPEARANCE.c.digest == row["digest"]) & (APPEARANCE.c.partition == row["partition"])
+        connection.execute(sa.update(APPEARANCE).where(place).values(committed_at=now))
 
 
 def newest(connection: sa.Connection, kind: str, name: str | None, limit: int | None) -> list[ArtifactRow]:

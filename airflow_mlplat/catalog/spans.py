@@ -63,15 +63,20 @@ class SpanInput:
 
 
 def commit(connection: sa.Connection, span: SpanInput, now: datetime, committed_at: datetime | None) -> SpanRow:
-    """Make a span its partition's current one. The current one again changes nothing; another one restates it."""
+    """Make a span its partition's current one.
+
+    The current one again changes nothing, unless its source was touched: then the new fingerprint is kept, so that the
+    source is not read again. Another span restates the current one.
+    """
     previous = current(connection, span.ref.name, span.partition)
-    if previous is not None and previous.ref.digest == span.ref.digest:
+    if previous is not None and _unchanged(previous, span):
         return previous
     if committed_at is None:
         # Clocks of two workers may differ: a restatement is never older than what it restates.
         committed_at = now if previous is None else max(now, previous.committed_at + _TICK)
     source = digest(span.source)
-    restates = None if previous is None else previous.ref.digest
+    same = previous is not None and previous.ref.digest == span.ref.digest
+    restates = None if previous is None else previous.restates if same else previous.ref.digest
     insert_absent(connection, SOURCE, [{"digest": source, "document": span.source}])
     artifacts.add(connection, [(span.ref, span.document)], span.partition, committed_at)
     row = {
@@ -89,6 +94,11 @@ def commit(connection: sa.Connection, span: SpanInput, now: datetime, committed_
         ],
     )
     return SpanRow(span.ref, span.partition, span.watermark, span.fingerprint, span.source, committed_at, restates)
+
+
+def _unchanged(previous: SpanRow, span: SpanInput) -> bool:
+    known = (previous.ref.digest, previous.fingerprint, previous.watermark, digest(previous.source))
+    return known == (span.ref.digest, span.fingerprint, span.watermark, digest(span.source))
 
 
 def current(connection: sa.Connection, dataset: str, partition: str) -> SpanRow | None:

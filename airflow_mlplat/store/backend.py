@@ -96,6 +96,6 @@ def open_backend(url: str | Path) -> Backend:
     if not text or scheme not in BACKENDS:
         known = ", ".join(f"{s}://" for s in sorted(BACKENDS) if s)
         raise ConfigError(
-            "no such kind of store", expected=f"a path or {known}", got=repr(text), fix="set MLPLAT_STORE"
+            "no such kind of store", expected=f"a path or {known}", got=repr(scheme), fix="set MLPLAT_STORE"
         )
     return BACKENDS[scheme](text)

@@ -65,3 +65,10 @@ def test_same_artifact_is_seen_from_every_partition_that_made_it(catalog, make):
     assert seen == [one, two, one, one]
     with catalog._session.reading() as connection:
         assert artifacts.partitions(connection, one.digest) == ["2026-01-01", "2026-01-03"]
+
+
+def test_what_was_put_back_is_the_newest_again(catalog, make):
+    first, second = make.dataset(1), make.dataset(2)
+    assert catalog.resolve(second.name) == second
+    assert make.dataset(1) == first
+    assert catalog.resolve(first.name) == first

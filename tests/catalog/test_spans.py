@@ -20,8 +20,17 @@ def test_commit_and_current(catalog, make):
 
 def test_same_span_again_changes_nothing(catalog, make):
     first = make.span()
-    assert make.span(watermark="other") == first
+    assert make.span() == first
     assert catalog.span_history("fashion", "2026-01-01") == [first]
+
+
+def test_a_touched_source_is_remembered_and_restates_nothing(catalog, make):
+    first = make.span()
+    touched = make.span(fingerprint="touched")
+    assert (touched.ref, touched.fingerprint, touched.restates) == (first.ref, "touched", None)
+    assert catalog.current_span("fashion", "2026-01-01") == touched
+    assert make.span(fingerprint="touched") == touched
+    assert len(catalog.span_history("fashion", "2026-01-01")) == 2
 
 
 def test_restatement_keeps_both(catalog, make):
