@@ -27,13 +27,14 @@ def test_job_half(proof: Proof) -> None:
     )  # fmt: skip
     env = {**os.environ, "MLPLAT_TEST_FORBID_SKIPS": "1"}  # but for what the job half cannot have
     done = subprocess.run(
-        [PYTHON, "-m", "pytest", "-q", *TESTS], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        # No -q: pyproject.toml has one, and a second leaves out the counts that are read below.
+        [PYTHON, "-m", "pytest", *TESTS], cwd=ROOT, env=env, capture_output=True, text=True, check=False
     )
     passed, failed, skipped = (
-        int(found.group(1)) if (found := re.search(rf"(\d+) {word}", done.stdout)) else 0
+        int(found.group(1)) if (found := re.search(rf"(\d+) (?:{word})", done.stdout)) else 0
         for word in ("passed", "failed|error", "skipped")
     )
-    print(done.stdout[-3000:] if done.returncode else "")
+    print((done.stdout + done.stderr)[-3000:] if done.returncode else "")
     proof.row(
         f"{passed} passed, {failed} failed", "tests", "all pass", done.returncode == 0 and passed > 100,
         f"{skipped} skipped: they need Airflow's libraries or a framework",

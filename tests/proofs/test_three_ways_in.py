@@ -34,6 +34,8 @@ def by_backfill(home: FashionStack) -> None:
 
 
 def by_dags_test(home: FashionStack) -> None:
+    """Without a scheduler, which would take the tasks of this command's run for its own."""
+    home.stack.stop()
     for day in ("2026-01-01", DAY):
         home.stack.cli("dags", "test", INGEST, day)
     home.stack.cli("dags", "test", RETRAINING, DAY)
