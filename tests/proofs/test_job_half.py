@@ -26,8 +26,8 @@ def test_job_half(proof: Proof) -> None:
         (python[:4], numpy[:5], airflow) == ("3.9.", "1.19.", "without"),
     )  # fmt: skip
     env = {**os.environ, "MLPLAT_TEST_FORBID_SKIPS": "1"}  # but for what the job half cannot have
+    # No -q: pyproject.toml has one, and a second leaves out the counts that are read below.
     done = subprocess.run(
-        # No -q: pyproject.toml has one, and a second leaves out the counts that are read below.
         [PYTHON, "-m", "pytest", *TESTS], cwd=ROOT, env=env, capture_output=True, text=True, check=False
     )
     passed, failed, skipped = (
