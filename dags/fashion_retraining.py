@@ -19,6 +19,8 @@ from airflow_mlplat.operators import (
     span_asset,
 )
 
+FRAMEWORKS = ["tensorflow", "mxnet"]
+
 with DAG(
     "fashion_retraining",
     schedule=PartitionedAssetTimetable(assets=span_asset("fashion")),
@@ -29,7 +31,9 @@ with DAG(
     params={
         "partition": Param(None, type=["null", "string"], format="date", description="Day; default: the run's"),
         "epochs": Param(3, type="integer", minimum=1, maximum=100),
-        "frameworks": Param(["tensorflow", "mxnet"], type="array", examples=["tensorflow", "mxnet"]),
+        "frameworks": Param(
+            FRAMEWORKS, type="array", examples=FRAMEWORKS, items={"type": "string", "enum": FRAMEWORKS}
+        ),
         "require_approval": Param(False, type="boolean", description="Ask a person before the promotion"),
     },
     doc_md=__doc__,

@@ -12,7 +12,9 @@ from airflow_mlplat.bridges.base import Record
 from airflow_mlplat.bridges.classes import checked_classes
 from airflow_mlplat.bridges.media import File, check_name
 from airflow_mlplat.bridges.partition import parse_partition
-from airflow_mlplat.errors import SourceError, SpecError
+from airflow_mlplat.errors import PlatformError, SourceError, SpecError
+
+_WRONG_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class CsvSource:
 
         Raises:
             SourceError: The file is missing, is no CSV, or lacks a column.
+            PlatformError: The disk fails.
         """
         path = self._file(partition)
         try:
@@ -73,7 +76,9 @@ class CsvSource:
                     if fields and (record := self._record(fields, header, at, lines.line_num, partition)):
                         yield record
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise SourceError(
+            # A disk that fails may be well at the next try; a file that is wrong will not.
+            mends_itself = isinstance(error, OSError) and not isinstance(error, _WRONG_FILE)
+            raise (PlatformError if mends_itself else SourceError)(
                 f"CSV file {str(path)!r} cannot be read", got=f"{type(error).__name__}: {error}"
             ) from error
 

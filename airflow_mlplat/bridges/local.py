@@ -8,6 +8,7 @@ import stat
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from airflow_mlplat.bridges.reasons import MISSING, OUTSIDE, UNREADABLE, BadRecord
 from airflow_mlplat.errors import PlatformError, SourceError
@@ -29,8 +30,7 @@ class LocalFiles:
     workers = 1  # opening a small file costs less than handing it to a thread
 
     def __init__(self, root: str) -> None:
-        folder = root[len("file://") :] if root.lower().startswith("file://") else root
-        self._named = os.path.normpath(Path(folder).absolute())
+        self._named = os.path.normpath(Path(_path_of(root)).absolute())
         if not Path(self._named).is_dir():
             raise SourceError(
                 "root of the media is no folder",
@@ -44,7 +44,7 @@ class LocalFiles:
 
     def locate(self, value: Any) -> str:
         """The path, absolute, with `..` resolved as text."""
-        path = path_text(value)
+        path = _path_of(path_text(value))
         if "\0" in path:
             raise BadRecord(MISSING, f"{path!a} is no path")
         path = os.path.normpath(os.path.join(self._named, path))  # noqa: PTH118  an absolute value replaces the root
@@ -92,6 +92,11 @@ def path_text(value: Any) -> str:
             fix="use Column(column) when it holds the bytes",
         )
     return value
+
+
+def _path_of(text: str) -> str:
+    """A path, or the path of a `file://` URL (RFC 8089), whose percent-encoding is undone."""
+    return unquote(urlsplit(text).path) if text[:7].lower() == "file://" else text
 
 
 def _below(path: str, root: str) -> bool:

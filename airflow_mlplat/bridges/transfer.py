@@ -144,7 +144,9 @@ def _unchanged(task: _Task, previous: Previous | None, fingerprint: str) -> dict
     try:
         document = task.store.manifest(previous.ref)
     except NotFoundError:
-        task.log.warning("%s is no longer in the store: reading %s again", previous.ref, task)
+        document = None
+    if document is None or not task.store.is_whole(document):
+        task.log.warning("%s is no longer whole in the store: reading %s again", previous.ref, task)
         return None
     return document if (document["name"], document["partition"]) == (task.dataset, task.partition) else None
 

@@ -172,11 +172,6 @@ class Catalog:
         with self._session.reading() as connection:
             return spans.history(connection, dataset, partition, partition)
 
-    def watermark(self, dataset: str) -> Any:
-        """The watermark of the latest partition's newest span; None before the first."""
-        with self._session.reading() as connection:
-            return spans.watermark(connection, dataset)
-
     # Aliases and decisions
 
     def alias(self, name: str, alias: str = "champion") -> AliasRow | None:
@@ -198,12 +193,14 @@ class Catalog:
         """Record a gate's outcome and move the alias when it promotes, in one transaction.
 
         A promotion holds only while the champion is the one it was compared with (else `champion-moved`) and does not
-        belong to a later partition (else `rejected`). The same key again returns what is recorded.
+        belong to a later partition (else `rejected`, and not counted as a look at the test set). The same key again
+        returns what is recorded.
 
         Raises:
             NotFoundError: The model to promote is not in the catalog.
         """
-        with self._session.writing(f"alias/{decision.name}/{decision.alias}") as connection:
+        # The name's: all its aliases share the looks at a test set.
+        with self._session.writing(f"alias/{decision.name}") as connection:
             return decisions.decide(connection, decision, _now())
 
     def rollback(self, name: str, alias: str = "champion", *, expected: str, run: RunInfo) -> AliasRow:
@@ -218,7 +215,7 @@ class Catalog:
         Raises:
             NotFoundError: No champion, no earlier one, or the champion is another one by now.
         """
-        with self._session.writing(f"alias/{name}/{alias}") as connection:
+        with self._session.writing(f"alias/{name}") as connection:
             return decisions.rollback(connection, name, alias, expected=expected, run=run, now=_now())
 
     def decisions(self, name: str | None = None, limit: int | None = 100) -> list[DecisionRow]:
@@ -227,7 +224,7 @@ class Catalog:
             return decisions.newest(connection, name, limit)
 
     def decision(self, key: str) -> DecisionRow | None:
-        """The decision of a compare job's key."""
+        """The decision of that key."""
         with self._session.reading() as connection:
             return decisions.get(connection, key)
 
@@ -248,17 +245,10 @@ class Catalog:
         with self._session.reading() as connection:
             return decisions.compared(connection, comparison)
 
-    def looks(self, name: str, holdout_digest: str, comparison: str | None = None) -> int:
-        """How many challengers were tested on a test dataset so far.
-
-        Args:
-            name: The model's name.
-            holdout_digest: The test dataset.
-            comparison: As in `DecisionInput`: if that one has an outcome, the looks before it, so that making it again
-                is the same test.
-        """
+    def looks(self, name: str, holdout_digest: str) -> int:
+        """How many challengers for a model's aliases were tested on a test dataset so far."""
         with self._session.reading() as connection:
-            return decisions.looks(connection, name, holdout_digest, comparison)
+            return decisions.looks(connection, name, holdout_digest)
 
     # Names and lineage
 

@@ -33,7 +33,7 @@ class DecisionInput:
     """What a gate found, before the catalog has checked that it still holds.
 
     Args:
-        key: The compare job's key: the same key is the same decision.
+        key: The same key is the same decision.
         name: The model's name, whose alias may move.
         outcome: One of `VERDICTS`.
         reason: Why, in a sentence.
@@ -47,7 +47,7 @@ class DecisionInput:
         document: The gate's numbers, plain JSON.
         ref: The decision's manifest in the store.
         alias: The alias that may move.
-        comparison: Digest that is equal for the same comparison made again, whatever its earlier looks; see `looks`.
+        comparison: Digest that is equal for the same comparison made again, whatever its earlier looks.
     """
 
     key: str
@@ -116,10 +116,13 @@ def decide(connection: sa.Connection, decision: DecisionInput, now: datetime) ->
     recorded = get(connection, decision.key)
     if recorded is not None:
         return recorded
+    if decision.outcome in _FOR_THE_CHALLENGER:
+        artifacts.get(connection, decision.challenger or "", kind="model")
     champion = aliases.current(connection, decision.name, decision.alias)
+    if champion is not None and champion.partition > decision.partition:
+        decision = _outdated(decision, champion)
     outcome, reason = decision.outcome, decision.reason
     if outcome in _FOR_THE_CHALLENGER:
-        artifacts.get(connection, decision.challenger or "", kind="model")
         outcome, reason = _still_holds(connection, decision, champion)
     if outcome == "promoted":
         _promote(connection, decision, champion, now)
@@ -132,14 +135,21 @@ def decide(connection: sa.Connection, decision: DecisionInput, now: datetime) ->
     return _record(connection, row)
 
 
+def _outdated(decision: DecisionInput, champion: AliasRow) -> DecisionInput:
+    """What becomes of any verdict on a challenger that is older than the champion.
+
+    There was nothing to win, so it spends nothing of the error; and it is the outcome of no comparison, as it stands
+    only until that champion is rolled back.
+    """
+    reason = (
+        f"champion {champion.digest[:12]} belongs to the later partition {champion.partition}; "
+        f"a model of {decision.partition} does not replace it"
+    )
+    return dataclasses.replace(decision, outcome="rejected", reason=reason, challengers=0, comparison=None)
+
+
 def _still_holds(connection: sa.Connection, decision: DecisionInput, champion: AliasRow | None) -> tuple[str, str]:
     """The outcome and reason of a promotion, given who is champion now."""
-    # First, because comparing again would not help.
-    if champion is not None and champion.partition > decision.partition:
-        return "rejected", (
-            f"champion {champion.digest[:12]} belongs to the later partition {champion.partition}; "
-            f"a model of {decision.partition} does not replace it"
-        )
     current = champion.digest if champion else None
     if current != decision.expected_champion:
         return (
@@ -147,7 +157,7 @@ def _still_holds(connection: sa.Connection, decision: DecisionInput, champion: A
             f"champion moved from {_short(decision.expected_champion)} to {_short(current)}; compare again",
         )
     if decision.looks is not None and decision.holdout is not None:
-        since = looks(connection, decision.name, decision.holdout, None)
+        since = looks(connection, decision.name, decision.holdout)
         if since != decision.looks:
             # Else two comparisons at once would spend the same share of the error twice.
             return MOVED, f"{since - decision.looks} others were tested on this test set meanwhile; compare again"
@@ -221,13 +231,10 @@ def compared(connection: sa.Connection, comparison: str) -> DecisionRow | None:
     return None if row is None or row.outcome == MOVED else row
 
 
-def looks(connection: sa.Connection, name: str, holdout: str, comparison: str | None) -> int:
-    """How many challengers were tested on a test dataset so far; before the comparison, if that one has an outcome."""
+def looks(connection: sa.Connection, name: str, holdout: str) -> int:
+    """How many challengers were tested on a test dataset so far."""
     table = DECISION.c
     query = sa.select(sa.func.sum(table.challengers)).where(table.name == name, table.holdout == holdout)
-    if comparison is not None and compared(connection, comparison) is not None:
-        first = sa.select(sa.func.min(table.id)).where(table.comparison == comparison).scalar_subquery()
-        query = query.where(table.id < first)
     return int(connection.execute(query).scalar() or 0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,6 +34,32 @@ _SHOWN = (
     "dataset",
 )
 """What of a manifest is shown with a node: the small facts."""
+
+
+def walk(graph: Mapping[str, Any], direction: str) -> Iterator[tuple[int, str, str, bool]]:
+    """A lineage as the lines of a tree: each node with what is next to it below it, in order of role and name.
+
+    Args:
+        graph: As `graph` gives it.
+        direction: `up` or `down`.
+
+    Yields:
+        Depth (0 for the root), node, role of the edge to the line above, and whether the node stood there before with
+        all that is below it, which is then left out.
+    """
+    beside: dict[str, list[tuple[str, str]]] = {}
+    for child, parent, role in graph["edges"]:
+        here, there = (child, parent) if direction == "up" else (parent, child)
+        beside.setdefault(here, []).append((role, there))
+    seen: set[str] = set()
+    # A stack instead of recursion: models trained on from models make long chains.
+    waiting = [(0, "", graph["root"])]
+    while waiting:
+        depth, role, name = waiting.pop()
+        yield depth, name, role, name in seen and name in beside
+        if name not in seen:
+            seen.add(name)
+            waiting += [(depth + 1, *step) for step in sorted(beside.get(name, []), reverse=True)]
 
 
 def node(kind: str, identity: str) -> str:

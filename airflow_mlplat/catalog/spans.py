@@ -126,13 +126,6 @@ def history(
     return [_span_row(row) for row in connection.execute(query)]
 
 
-def watermark(connection: sa.Connection, dataset: str) -> Any:
-    """The watermark of the latest partition's newest span; None before the first."""
-    order = (SPAN.c.partition.desc(), SPAN.c.committed_at.desc(), SPAN.c.id.desc())
-    query = sa.select(SPAN.c.watermark).where(SPAN.c.dataset == dataset).order_by(*order).limit(1)
-    return connection.execute(query).scalar()
-
-
 def _select() -> sa.Select[Any]:
     return sa.select(SPAN, SOURCE.c.document).join(SOURCE, SOURCE.c.digest == SPAN.c.source)
 

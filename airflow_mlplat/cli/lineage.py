@@ -24,20 +24,11 @@ def show(args: Namespace) -> None:
 
 def tree(graph: dict[str, Any], direction: str) -> Iterator[str]:
     """Lines of the graph as a tree; a node that was shown already is shown without what is below it."""
-    below: dict[str, list[tuple[str, str]]] = {}
-    for child, parent, role in graph["edges"]:
-        here, there = (child, parent) if direction == "up" else (parent, child)
-        below.setdefault(here, []).append((there, role))
-    seen: set[str] = set()
-    stack = [(graph["root"], "", 0)]
-    while stack:
-        name, role, depth = stack.pop()
-        again = name in seen and name in below
+    from airflow_mlplat.catalog.lineage import walk
+
+    for depth, name, role, repeated in walk(graph, direction):
         arrow = {"up": "<- ", "down": "-> "}[direction] if depth else ""
-        yield f"{'  ' * depth}{arrow}{_label(name, graph['nodes'][name], role)}{' (above)' if again else ''}"
-        if name not in seen:
-            seen.add(name)
-            stack += [(other, other_role, depth + 1) for other, other_role in reversed(below.get(name, []))]
+        yield f"{'  ' * depth}{arrow}{_label(name, graph['nodes'][name], role)}{' (above)' if repeated else ''}"
 
 
 def _label(name: str, node: dict[str, Any], role: str) -> str:

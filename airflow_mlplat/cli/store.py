@@ -18,10 +18,11 @@ def gc(args: Namespace) -> None:
     if not args.grace_seconds >= 0:  # nan too
         raise SpecError("--grace-seconds is no time", expected="seconds >= 0", got=args.grace_seconds)
     report = collect_garbage(places.store(), args.grace_seconds, args.dry_run)
-    jobs = 0 if args.dry_run else sum(len(launcher.sweep()) for launcher in places.launchers())
+    # What a sweep would remove is known only to the sweep.
+    jobs = None if args.dry_run else sum(len(launcher.sweep()) for launcher in places.launchers())
     if args.output == "table":
-        verb = "would remove" if args.dry_run else "removed"
-        print(f"{verb} {report.files} files, {report.bytes} bytes; ended jobs: {jobs}")
+        verb, ended = ("would remove", "") if args.dry_run else ("removed", f"; ended jobs: {jobs}")
+        print(f"{verb} {report.files} files, {report.bytes} bytes{ended}")
     else:
         counted = {"dry_run": args.dry_run, "files": report.files, "bytes": report.bytes, "jobs": jobs}
         print_document(counted, args.output)

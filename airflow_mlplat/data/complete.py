@@ -13,6 +13,8 @@ PNG_MAGIC, JPEG_MAGIC, GIF_MAGIC = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8
 # A marker that is not part of coded data: stuffed zeros, restart marks and TEM stay within it (ITU-T T.81, B.1.1).
 _JPEG_MARKER = re.compile(rb"\xff+[^\x00\x01\xd0-\xd7\xff]")
 _JPEG_START, _JPEG_END = 0xD8, 0xD9
+_GIF_IMAGE, _GIF_TRAILER = 0x2C, 0x3B
+_GIF_BLOCKS = (_GIF_IMAGE, 0x21)  # an image, an extension
 
 
 def check_complete(media: bytes) -> None:
@@ -59,8 +61,24 @@ def _jpeg(media: bytes) -> None:
 
 
 def _gif(media: bytes) -> None:
-    if not media.rstrip(b"\0").endswith(b";"):
-        raise DataError("GIF is cut off", expected="a trailer", got=f"{len(media)} bytes without one")
+    """All blocks up to the trailer (GIF89a specification, 17 to 27)."""
+    try:
+        at = 13 + _gif_colours(media[10])
+        while (kind := media[at]) != _GIF_TRAILER:
+            if kind not in _GIF_BLOCKS:  # decoders skip it too
+                at += 1
+                continue
+            at += 11 + _gif_colours(media[at + 9]) if kind == _GIF_IMAGE else 2
+            while size := media[at]:
+                at += 1 + size
+            at += 1
+    except IndexError:
+        raise DataError("GIF is cut off", expected="a trailer", got=f"{len(media)} bytes without one") from None
+
+
+def _gif_colours(flags: int) -> int:
+    """Size in bytes of the colour table that follows a descriptor with these flags."""
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 _CHECKS: dict[bytes, Callable[[bytes], None]] = {PNG_MAGIC: _png, JPEG_MAGIC: _jpeg, GIF_MAGIC: _gif}

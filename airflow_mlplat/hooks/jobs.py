@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,8 @@ class JobHook(BaseHook):
         documents = {ref.digest: self.store.manifest(ref) for ref in result.outputs.values()}
         self.catalog.record_job(spec, result, documents, run)
 
-    def missing_spans(self, dataset: str, partitions: list[str]) -> list[str]:
-        """Those of the partitions (ascending days) that have no span yet."""
-        known = {row.partition for row in self.catalog.window(dataset, partitions[0], partitions[-1])}
+    def missing_spans(self, dataset: str, partitions: list[str], committed_before: datetime | None = None) -> list[str]:
+        """Those of the partitions (ascending days) that have no span yet, or had none at a time."""
+        window = self.catalog.window(dataset, partitions[0], partitions[-1], committed_before)
+        known = {row.partition for row in window}
         return [partition for partition in partitions if partition not in known]

@@ -28,6 +28,12 @@ def frameworks() -> list[str]:
     return sorted(path.stem for path in REQUIREMENTS.glob("*.txt"))
 
 
+def check_framework(framework: str) -> None:
+    """Raise ConfigError unless the framework is one of `frameworks()`."""
+    if framework not in frameworks():
+        raise ConfigError("unknown framework", expected=" | ".join(frameworks()), got=repr(framework))
+
+
 def create_environment(environments: Path, framework: str) -> Path:
     """Make or renew `environments/FRAMEWORK`; the environment before it is left for the jobs that run there.
 
@@ -45,8 +51,7 @@ def create_environment(environments: Path, framework: str) -> Path:
         ConfigError: An unknown framework, or no Python that it supports.
         LaunchError: The installation failed, for instance without a network.
     """
-    if framework not in frameworks():
-        raise ConfigError("unknown framework", expected=" | ".join(frameworks()), got=repr(framework))
+    check_framework(framework)
     requirements = REQUIREMENTS / f"{framework}.txt"
     folder = environments / f"{framework}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     found = re.search(r"^# python: (\S+)$", requirements.read_text(encoding="utf-8"), re.MULTILINE)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from airflow_mlplat.contract import digest
 from airflow_mlplat.errors import ConfigError
+from airflow_mlplat.launchers.create import check_framework
 
 OWN_PACKAGE = "airflow_mlplat-"
 
@@ -22,10 +23,11 @@ def interpreter(environments: Path | None, framework: str | None) -> Path:
         framework: `tensorflow`, `mxnet`, or None.
 
     Raises:
-        ConfigError: It is not there.
+        ConfigError: It is not there, or the framework is unknown.
     """
     if framework is None:
         return Path(sys.executable)
+    check_framework(framework)  # a trigger's parameter may have named it: never part of a path before this
     if environments is None:
         raise ConfigError(f"no folder of environments, for framework {framework!r}", fix="set MLPLAT_ENVIRONMENTS")
     # Resolved, so that a running job keeps its environment when `create` puts a new one in its place.

@@ -164,7 +164,8 @@ class ProcessLauncher:
     def sweep(self) -> list[str]:
         """See `Launcher.sweep`."""
         swept = []
-        for path in sorted(self.jobs.glob("*")) if self.jobs.is_dir() else []:
+        folders = [path for path in sorted(self.jobs.glob("*")) if path.is_dir()]
+        for path in folders:
             try:
                 if self._sweep_one(path):
                     swept.append(path.name)
@@ -172,7 +173,7 @@ class ProcessLauncher:
                 continue
             except LaunchError as error:
                 LOG.warning("Cannot sweep %s: %s", path, error)
-        if not any(JobDirectory(path).alive() for path in self.jobs.glob("*")):
+        if not any(JobDirectory(path).alive() for path in folders):
             job_half.forget(self._copies, self.keep_days)
         return swept
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_mlplat.bridges import Previous, Source, bridge
+from airflow_mlplat.bridges import Source
 from airflow_mlplat.hooks.assets import span_asset
-from airflow_mlplat.hooks.jobs import JobHook
+from airflow_mlplat.hooks.bridge import BridgeHook
 from airflow_mlplat.hooks.partition import resolve_partition
-from airflow_mlplat.hooks.sources import media_filesystem, source_client
 from airflow_mlplat.operators.links import ArtifactLink
 from airflow_mlplat.operators.task import run_info, task_errors
 
@@ -60,29 +58,13 @@ class BridgeOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Read, write, and commit the span with its watermark."""
         with task_errors():
-            hook = JobHook()
             partition = resolve_partition(context, self.partition)
-            row = hook.catalog.current_span(self.dataset, partition)
-            bridged = bridge(
+            bridged = BridgeHook(self.media_conn_id).bridge(
                 self.source,
-                source_client(self.source),
-                hook.store,
-                dataset=self.dataset,
-                partition=partition,
-                previous=Previous(row.ref, row.fingerprint) if row and row.fingerprint else None,
+                self.dataset,
+                run_info(context, partition),
                 max_bad_fraction=self.max_bad_fraction,
                 allow_empty=self.allow_empty,
-                filesystem=media_filesystem(self.media_conn_id),
-                log=logging.getLogger(__name__),
-            )
-            hook.catalog.commit_span(
-                bridged.ref,
-                partition,
-                bridged.document,
-                watermark=bridged.watermark,
-                fingerprint=bridged.fingerprint,
-                source=self.source.describe(),
-                run=run_info(context, partition),
             )
         self.log.info(
             "%s %s: %d samples, bad: %s",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.catalog import DecisionInput, DecisionRow, RunInfo
-from airflow_mlplat.contract import JobResult, JobSpec, Ref
+from airflow_mlplat.contract import JobResult, JobSpec, Ref, digest
 from airflow_mlplat.errors import PlatformError, SpecError
 from airflow_mlplat.hooks.jobs import JobHook
 from airflow_mlplat.hooks.partition import resolve_partition
@@ -109,25 +109,23 @@ class CompareOperator(JobOperator):
         """Record the gate's verdict and, when it says so and still holds, move the champion."""
         comparison, ref = self.comparison(hook, run.partition), result.outputs["decision"]
         document = hook.store.manifest(ref)
-        outcome, reason, looks = document["outcome"], document["reason"], document["looks_spent"]
+        outcome = document["outcome"]
         if outcome == "promoted" and not self.promote:
             outcome = "recommended"
-        if comparison.later:
-            # It could not have been promoted, so it spends nothing of the error.
-            outcome, reason, looks = "rejected", f"the champion belongs to the later partition {comparison.later}", 0
         return hook.catalog.decide(
             DecisionInput(
-                key=result.job_key,
+                # One job may serve comparisons for several partitions.
+                key=digest({"job": result.job_key, "comparison": comparison.key}),
                 name=comparison.name,
                 alias=comparison.alias,
                 outcome=outcome,
-                reason=reason,
+                reason=document["reason"],
                 challenger=document["challenger"],
                 expected_champion=document["champion"],
                 partition=run.partition,
                 run=run,
                 holdout=comparison.holdout.digest,
-                challengers=looks,
+                challengers=document["looks_spent"],
                 looks=spec.params["looks"],
                 document=document,
                 ref=ref,

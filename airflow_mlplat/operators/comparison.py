@@ -23,7 +23,6 @@ class Comparison:
         holdout: The dataset version that all of them predict.
         partition: For which the challengers were trained.
         champion: The model that holds the place now.
-        later: The champion's partition, when that is later than this one; else empty.
         options: What else another comparison would differ in: alpha, whether to promote.
     """
 
@@ -33,7 +32,6 @@ class Comparison:
     holdout: Ref
     partition: str
     champion: Ref | None
-    later: str = ""
     options: tuple[Any, ...] = ()
 
     @property
@@ -55,10 +53,11 @@ class Comparison:
         """As an operator's arguments and the catalog have it now.
 
         Raises:
-            SpecError: No challengers, challengers on different datasets, or a champion that is no `name@alias`.
+            SpecError: Challengers that are no predictions, or on different datasets, or none at all; or a champion
+                that is no `name@alias`.
         """
         many = challengers if isinstance(challengers, Sequence) and not isinstance(challengers, str) else [challengers]
-        refs = [as_ref(value, hook, partition) for value in many]
+        refs = [as_ref(value, "predictions", hook, partition) for value in many]
         holdouts = {hook.store.manifest(ref)["dataset"] for ref in refs}
         if len(holdouts) != 1:
             raise SpecError(
@@ -72,7 +71,5 @@ class Comparison:
         parents = map(Ref.from_json, hook.store.manifest(refs[0])["parents"])
         (holdout,) = (ref for ref in parents if ref.kind == "dataset")
         row = hook.catalog.alias(name, alias)
-        if row is None:
-            return cls(name, alias, refs, holdout, partition, None, options=options)
-        later = row.partition if row.partition > partition else ""
-        return cls(name, alias, refs, holdout, partition, Ref("model", name, row.digest), later, options)
+        holder = hook.catalog.artifact(row.digest).ref if row else None
+        return cls(name, alias, refs, holdout, partition, holder, options)

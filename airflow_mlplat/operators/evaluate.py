@@ -25,5 +25,5 @@ class EvaluateOperator(JobOperator):
 
     def spec(self, hook: JobHook, partition: str) -> JobSpec:
         """The `evaluate` stage."""
-        ref = as_ref(self.predictions, hook, partition)
+        ref = as_ref(self.predictions, "predictions", hook, partition)
         return hook.spec("evaluate", ref.name, launcher=self.launcher, params={}, inputs={"predictions": [ref]})

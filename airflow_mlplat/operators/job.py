@@ -64,7 +64,7 @@ class JobOperator(BaseOperator):
             hook = JobHook()
             partition = resolve_partition(context, self.partition)
             spec = self.spec(hook, partition)
-            result = hook.store.result(spec.key)
+            result = hook.store.reusable_result(spec.key)
             if result is not None:
                 self.log.info("Reused the result of job %s (%s)", spec.key[:12], spec.stage)
                 return self.finish(context, hook, spec, result, partition)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseOperatorLink
+from airflow.sdk.configuration import conf
 from airflow.sdk.execution_time.xcom import XCom
 
 if TYPE_CHECKING:
@@ -20,4 +22,8 @@ class ArtifactLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Path of the artifact's page, or an empty text when the task returned none."""
         value = XCom.get_value(ti_key=ti_key, key="return_value")
-        return f"/mlplat/artifacts/{value['digest']}" if isinstance(value, dict) and "digest" in value else ""
+        if not isinstance(value, dict) or "digest" not in value:
+            return ""
+        # Airflow may be served below a prefix.
+        prefix = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+        return f"{prefix}/mlplat/artifacts/{value['digest']}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_mlplat.contract import JobSpec, Ref
@@ -16,24 +17,30 @@ class PredictOperator(JobOperator):
     Args:
         model: Output of a `TrainOperator`, or a name like `fashion@champion`. (templated)
         dataset: Output of a `BuildDatasetOperator`, or a dataset's name. (templated)
+        options: Fields of `PredictOptions`: `batch_size`, `threads`. (templated)
     """
 
-    template_fields = (*JobOperator.template_fields, "model", "dataset")
+    template_fields = (*JobOperator.template_fields, "model", "dataset", "options")
 
-    def __init__(self, *, model: Any, dataset: Any, **kwargs: Any) -> None:
+    def __init__(self, *, model: Any, dataset: Any, options: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.model = model
         self.dataset = dataset
+        self.options = options
 
     def spec(self, hook: JobHook, partition: str) -> JobSpec:
         """The `predict` stage, in the framework that trained the model."""
-        model = as_ref(self.model, hook, partition)
-        dataset = as_ref(self.dataset, hook, partition)
-        return predict_spec(hook, self.launcher, model, dataset)
+        model = as_ref(self.model, "model", hook, partition)
+        dataset = as_ref(self.dataset, "dataset", hook, partition)
+        return predict_spec(hook, self.launcher, model, dataset, self.options)
 
 
-def predict_spec(hook: JobHook, launcher: str, model: Ref, dataset: Ref) -> JobSpec:
+def predict_spec(
+    hook: JobHook, launcher: str, model: Ref, dataset: Ref, options: Mapping[str, Any] | None = None
+) -> JobSpec:
     """What predicting a dataset with a model is, whoever asks for it."""
     framework = hook.store.manifest(model)["framework"]
     inputs = {"model": [model], "dataset": [dataset]}
-    return hook.spec("predict", model.name, launcher=launcher, params={}, inputs=inputs, framework=framework)
+    return hook.spec(
+        "predict", model.name, launcher=launcher, params=dict(options or {}), inputs=inputs, framework=framework
+    )

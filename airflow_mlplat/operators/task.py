@@ -50,6 +50,19 @@ def run_info(context: Mapping[str, Any], partition: str) -> RunInfo:
     return RunInfo(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, partition)
 
 
-def as_ref(value: Any, hook: JobHook, partition: str) -> Ref:
-    """A reference from what an operator was given: another task's output, or a name like `fashion@champion`."""
-    return Ref.from_json(value) if isinstance(value, Mapping) else hook.catalog.resolve(value, partition=partition)
+def as_ref(value: Any, kind: str, hook: JobHook, partition: str) -> Ref:
+    """A reference from what an operator was given: another task's output, or a name like `fashion@champion`.
+
+    Raises:
+        SpecError: Neither of them, or something of another kind.
+        NotFoundError: Nothing is named so.
+    """
+    if isinstance(value, str):
+        value = hook.catalog.resolve(value if ":" in value else f"{kind}:{value}", partition=partition).to_json()
+    if not isinstance(value, Mapping) or value.get("kind") != kind:
+        raise SpecError(
+            f"the task needs {kind} to work on",
+            expected=f"the output of a task that makes {kind}, or its name",
+            got=repr(value),
+        )
+    return Ref.from_json(value)

@@ -44,7 +44,7 @@ class TrainOperator(JobOperator):
 
     def spec(self, hook: JobHook, partition: str) -> JobSpec:
         """The `train` stage on the dataset with the stored build file."""
-        dataset = as_ref(self.dataset, hook, partition)
+        dataset = as_ref(self.dataset, "dataset", hook, partition)
         return hook.spec(
             "train",
             self.model or dataset.name,

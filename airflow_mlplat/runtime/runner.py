@@ -83,7 +83,7 @@ def _run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None) 
     if spec.stage not in stages:
         raise SpecError("unknown stage", expected=" | ".join(sorted(stages)), got=repr(spec.stage))
     store = open_store(spec.store)
-    committed = store.result(spec.key)
+    committed = store.reusable_result(spec.key)
     if committed is not None:
         LOG.info("The store has the result of job %s already", spec.key[:12])
         return committed

@@ -11,6 +11,7 @@ from airflow.sdk.bases.sensor import PokeReturnValue
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from airflow_mlplat.bridges import Completeness, Source
+from airflow_mlplat.errors import SpecError
 from airflow_mlplat.hooks.partition import resolve_partition
 from airflow_mlplat.hooks.sources import source_client
 from airflow_mlplat.operators.task import task_errors
@@ -29,7 +30,8 @@ class SqlPartitionSensor(BaseSensorOperator):
         source: What the bridge will read.
         complete: The rule: `RowCount`, `MaxWatermark` or `DoneFlag`.
         partition: Overrides what the run says, `2026-01-31`. (templated)
-        deferrable: Defer between looks; otherwise sleep or reschedule as `mode` says.
+        deferrable: Defer between looks; otherwise sleep or reschedule as `mode` says, with or without
+            `exponential_backoff` and `silent_fail`.
     """
 
     template_fields = ("partition",)
@@ -44,6 +46,9 @@ class SqlPartitionSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        for name in ("exponential_backoff", "silent_fail"):
+            if deferrable and getattr(self, name):
+                raise SpecError(f"a deferred sensor has no {name}", fix="set deferrable=False and mode='reschedule'")
         self.source = source
         self.complete = complete
         self.partition = partition
@@ -62,7 +67,8 @@ class SqlPartitionSensor(BaseSensorOperator):
         if not self.deferrable:
             return super().execute(context)
         deadline = datetime.now(timezone.utc) + timedelta(seconds=self.timeout)
-        return self.look(context, deadline)
+        # As after a deferral, where Airflow minds `soft_fail` and `never_fail`.
+        return self.resume_execution("look", {"deadline": deadline}, context)
 
     def execute_complete(self, context: Context, event: Any, deadline: str | None = None) -> Any:
         """Look again. Airflow counts a deferral's own timeout from that deferral on, so the deadline is handed on."""

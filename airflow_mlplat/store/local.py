@@ -124,13 +124,19 @@ class LocalBackend:
     def delete(self, path: str, modified_before: float) -> bool:
         """Remove a file if it was last put or touched before that time."""
         with _storage(self, path):
+            aside = self.scratch()
             try:
                 if (self.root / path).stat().st_mtime >= modified_before:
                     return False
-                (self.root / path).unlink()
+                (self.root / path).rename(aside)
             except FileNotFoundError:
                 return False
-            return True
+            # Touched between the look and the rename: whoever touched it counts on it.
+            renewed = aside.stat().st_mtime >= modified_before
+            if renewed:
+                self._link(aside, path)
+            aside.unlink()
+            return not renewed
 
     def local_path(self, path: str) -> Path | None:
         """The file itself."""

@@ -111,7 +111,7 @@ class Store:
                 f"{path} of the store {self.url} is damaged",
                 expected=f"SHA-256 {sha256[:12]}…",
                 got=f"{found[:12]}… ({size} bytes)",
-                fix="restore it from a copy, or delete it and put the same content again",
+                fix="restore it from a copy, or delete it and run again what made it",
             )
 
     def put_manifest(self, document: dict[str, Any]) -> Ref:
@@ -158,6 +158,10 @@ class Store:
         if document["name"] != ref.name:
             raise NotFoundError(f"{ref} is called otherwise", expected=repr(ref.name), got=repr(document["name"]))
         return document
+
+    def is_whole(self, document: dict[str, Any]) -> bool:
+        """Whether every file that a manifest names is there; its bytes are not looked at."""
+        return all(self.backend.exists(path) for path in layout.named_files(document))
 
     def _manifest(self, kind: str, sha256: str) -> dict[str, Any]:
         path = layout.manifest_path(kind, sha256)
@@ -214,6 +218,20 @@ class Store:
         if result.job_key != job_key:
             raise CorruptionError(f"{path} is another job's result", got=result.job_key)
         return result
+
+    def reusable_result(self, job_key: str) -> JobResult | None:
+        """The committed result of a job, if the files of its outputs are still there.
+
+        Raises:
+            CorruptionError: A result or a manifest is damaged.
+        """
+        result = self.result(job_key)
+        if result is None:
+            return None
+        return result if all(self._is_kept(ref) for ref in result.outputs.values()) else None
+
+    def _is_kept(self, ref: Ref) -> bool:
+        return self.exists(ref) and self.is_whole(self.manifest(ref))
 
 
 def _copy(source: Path, target: Path) -> str:

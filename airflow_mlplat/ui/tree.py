@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from airflow_mlplat.catalog import RunInfo
+from airflow_mlplat.catalog.lineage import walk
 from airflow_mlplat.contract import KINDS
 from airflow_mlplat.ui import pages
 
@@ -52,28 +54,10 @@ def lines(graph: Mapping[str, Any], direction: str, limit: int) -> Tree:
         direction: `up` or `down`.
         limit: Lines at most.
     """
-    nodes, beside = graph["nodes"], _beside(graph["edges"], direction)
-    seen: set[str] = {graph["root"]}
-    found: list[Line] = []
-    # A stack instead of recursion: models trained on from models make long chains.
-    waiting = [(1, *step) for step in reversed(beside.get(graph["root"], []))]
-    while waiting and len(found) < limit:
-        depth, node, role = waiting.pop()
-        repeated = node in seen and bool(beside.get(node))
-        found.append(_line(depth, role, node, nodes[node], repeated))
-        if node not in seen:
-            seen.add(node)
-            waiting += [(depth + 1, *step) for step in reversed(beside.get(node, []))]
-    return Tree(found, len(set(nodes) - seen))
-
-
-def _beside(edges: list[list[str]], direction: str) -> dict[str, list[tuple[str, str]]]:
-    """Node → its (neighbour, role) in that direction, sorted."""
-    beside: dict[str, list[tuple[str, str]]] = {}
-    for child, parent, role in edges:
-        here, there = (child, parent) if direction == "up" else (parent, child)
-        beside.setdefault(here, []).append((there, role))
-    return {node: sorted(steps, key=lambda step: (step[1], step[0])) for node, steps in beside.items()}
+    nodes = graph["nodes"]
+    shown = list(islice(walk(graph, direction), 1 + limit))
+    found = [_line(depth, role, node, nodes[node], repeated) for depth, node, role, repeated in shown[1:]]
+    return Tree(found, len(set(nodes) - {node for _, node, _, _ in shown}))
 
 
 def _line(depth: int, role: str, node: str, known: Mapping[str, Any], repeated: bool) -> Line:

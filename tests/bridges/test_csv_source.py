@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 import pytest
 
 from airflow_mlplat.bridges import Column, CsvSource, File, Previous, bridge
-from airflow_mlplat.errors import PartitionError, SourceError, SpecError
+from airflow_mlplat.errors import PartitionError, PlatformError, SourceError, SpecError
 from airflow_mlplat.store import Samples
 
 DAY = "2026-01-31"
@@ -72,6 +75,15 @@ def test_files_that_cannot_be_read(file, content, message):
     file.unlink() if content is None else file.write_bytes(content)
     with pytest.raises(SourceError, match=message):
         list(source(file).records(None, DAY))
+
+
+def test_a_disk_that_fails_is_nobodys_mistake(file, monkeypatch):
+    def stale(*_, **__):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(Path, "open", stale)
+    with pytest.raises(PlatformError, match=r"cannot be read; got OSError: .*Stale file handle"):
+        list(source(file).records(None, "2026-01-31"))
 
 
 def test_a_file_that_is_not_there_yet_has_no_lines(file):

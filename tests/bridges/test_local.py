@@ -63,6 +63,18 @@ def test_the_root_itself_may_be_a_link_relative_or_a_url(root, monkeypatch):
         assert files.read(files.locate("a/b.png")) == b"png"
 
 
+def test_values_may_be_urls_percent_encoded(tmp_path):
+    (tmp_path / "my img").mkdir()
+    (tmp_path / "my img/ä.png").write_bytes(b"png")
+    root = (tmp_path / "my img").as_uri()
+    assert "my%20img" in root
+    files = LocalFiles(root)
+    for value in ("ä.png", f"{root}/%C3%A4.png", str(tmp_path / "my img/ä.png")):
+        assert files.read(files.locate(value)) == b"png"
+    assert reason(files.locate, f"{tmp_path.as_uri()}/secret") == "media outside its root"
+    assert reason(files.locate, f"{root}/%2e%2e/secret") == "media outside its root"
+
+
 @pytest.mark.parametrize("value", ["none.png", "none/b.png", "a/b.png/c", "x" * 300, "a\0b", "loop.png"])
 def test_missing_files(root, value):
     (root / "loop.png").symlink_to("loop.png")

@@ -91,6 +91,21 @@ def test_later_champion_stays(catalog, make):
     assert make.promote(early, late, "2026-01-05").outcome == "promoted"  # the same partition may
 
 
+@pytest.mark.parametrize("outcome", ["promoted", "recommended", "rejected", "undecided"])
+def test_against_a_later_champion_nothing_is_spent_and_nothing_lasts(catalog, make, outcome):
+    first, late, early = (make.model(number).digest for number in range(3))
+    make.promote(first, None, "2026-01-01")
+    make.promote(late, first, "2026-01-05")
+    options = {"holdout": "h", "challengers": 2, "comparison": "c"}
+    row = make.promote(early, late, "2026-01-03", outcome=outcome, **options)
+    assert (row.outcome, row.challengers) == ("rejected", 0)
+    assert catalog.looks("fashion", "h") == 0
+    assert catalog.compared("c") is None
+    catalog.rollback("fashion", expected=late, run=make.run())
+    assert make.promote(early, first, "2026-01-03", outcome=outcome, **options).outcome == outcome
+    assert catalog.compared("c").outcome == outcome
+
+
 @pytest.mark.parametrize("outcome", ["rejected", "undecided", "recommended"])
 def test_other_verdicts_move_nothing(catalog, make, outcome):
     model = make.model(1).digest
@@ -139,15 +154,21 @@ def test_looks_count_challengers_on_one_holdout(catalog, make):
     assert catalog.looks("other", "holdout") == 0
 
 
-def test_looks_of_a_comparison_made_again_are_those_before_it(catalog, make):
+def test_all_aliases_of_a_name_share_the_looks_and_the_lock(catalog, make, monkeypatch):
     one, two = make.model(1).digest, make.model(2).digest
+    subjects, writing = [], catalog._session.writing
+    monkeypatch.setattr(catalog._session, "writing", lambda subject: (subjects.append(subject), writing(subject))[1])
     make.promote(one, holdout="h", challengers=2)
-    assert catalog.looks("fashion", "h", "c") == 2
-    make.promote(two, None, holdout="h", challengers=3, comparison="c")
-    assert catalog.looks("fashion", "h", "c") == 5  # the champion had moved: made again, it is a new test
-    make.promote(two, one, holdout="h", challengers=3, comparison="c")
-    assert catalog.looks("fashion", "h", "c") == 2
-    assert catalog.looks("fashion", "h", "d") == catalog.looks("fashion", "h") == 8
+    make.promote(two, holdout="h", challengers=3, alias="canary")
+    catalog.rollback("fashion", expected=make_second(make, catalog, one), run=make.run())
+    assert catalog.looks("fashion", "h") == 5
+    assert set(subjects) - {subject for subject in subjects if subject.startswith("job/")} == {"alias/fashion"}
+
+
+def make_second(make, catalog, one: str) -> str:
+    second = make.model(3).digest
+    assert make.promote(second, one).outcome == "promoted"
+    return second
 
 
 def test_rollbacks_go_back_one_by_one(catalog, make):

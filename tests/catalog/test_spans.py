@@ -10,7 +10,7 @@ DAY = datetime(2026, 2, 1, tzinfo=timezone.utc)
 
 
 def test_commit_and_current(catalog, make):
-    assert catalog.current_span("fashion", "2026-01-01") is None and catalog.watermark("fashion") is None
+    assert catalog.current_span("fashion", "2026-01-01") is None
     row = make.span(watermark={"id": 7}, fingerprint=None)
     assert catalog.current_span("fashion", "2026-01-01") == row
     assert row.watermark == {"id": 7} and row.fingerprint is None and row.restates is None
@@ -72,14 +72,6 @@ def test_window_as_of_a_moment(catalog, make):
     zone = timezone(timedelta(hours=5))
     assert window((DAY + timedelta(days=1)).astimezone(zone)) == [old]
     assert window(DAY) == []
-
-
-def test_watermark_is_the_latest_partitions(catalog, make):
-    make.span(partition="2026-01-02", watermark=20)
-    make.span(partition="2026-01-01", watermark=10)
-    assert catalog.watermark("fashion") == 20
-    make.span(partition="2026-01-02", version=2, watermark=21)
-    assert catalog.watermark("fashion") == 21
 
 
 def test_only_spans_of_a_partition(catalog, make):

@@ -74,6 +74,11 @@ def test_no_such_environment(tmp_path):
         interpreter(tmp_path, "mxnet")
     with pytest.raises(ConfigError, match=r"no folder of environments, for framework 'mxnet'\. set MLPLAT_ENV"):
         interpreter(None, "mxnet")
+    (tmp_path / "evil/bin").mkdir(parents=True)
+    (tmp_path / "evil/bin/python").symlink_to(sys.executable)
+    for name in ("evil", "../evil", str(tmp_path / "evil"), ""):
+        with pytest.raises(ConfigError, match=r"unknown framework; expected mxnet \| tensorflow; got"):
+            interpreter(tmp_path, name)
 
 
 def test_it_is_quick(environments):

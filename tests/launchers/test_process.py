@@ -185,6 +185,13 @@ def test_the_runtime_is_what_runs_from_the_launchers_own_source(tmp_path):
     assert str(tmp_path / ".job_half" / code_version() / "airflow_mlplat/runtime/runner.py") in error.traceback
 
 
+def test_sweep_passes_over_what_is_no_job(tmp_path):
+    (tmp_path / ".DS_Store").write_text("stray")
+    (tmp_path / "stray").write_text("stray")
+    (tmp_path / "folder").mkdir()
+    assert ProcessLauncher(tmp_path).sweep() == []
+
+
 def test_sweep_forgets_old_source(tmp_path):
     code_version.cache_clear()
     launcher = ProcessLauncher(tmp_path, keep_days=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,9 +27,44 @@ def test_the_window_ends_with_the_partition_and_begins_no_earlier_than_the_dag()
     assert operator(dag_start=None, days=3).days("2026-01-05") == ["2026-01-03", "2026-01-04", "2026-01-05"]
 
 
-def test_a_window_with_a_hole_is_waited_for(home: Path) -> None:
-    from types import SimpleNamespace
+def test_the_first_day_is_counted_in_the_dags_own_zone() -> None:
+    import pendulum
 
+    berlin = operator(dag_start=pendulum.datetime(2026, 1, 3, tz="Europe/Berlin"))
+    assert berlin.days("2026-01-04") == ["2026-01-03", "2026-01-04"]
+
+
+def test_what_is_committed_later_is_not_seen_when_so_asked(home: Path) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from airflow_mlplat.catalog import RunInfo
+    from airflow_mlplat.contract import Ref
+    from airflow_mlplat.hooks.jobs import JobHook
+
+    hook = JobHook()
+    run = RunInfo("dag", "run", "bridge", -1, "2026-01-03")
+    spans = []
+    for number in (1, 2):  # the second restates the first
+        document = {"kind": "span", "name": "digits", "partition": "2026-01-03", "samples": number}
+        span = Ref("span", "digits", f"{number:064x}")
+        row = hook.catalog.commit_span(
+            span, "2026-01-03", document, watermark=None, fingerprint=None, source={}, run=run
+        )
+        spans.append(row)
+    before = operator()
+    assert before.spec(hook, "2026-01-03").inputs["spans"] == [spans[1].ref]
+    before.committed_before = spans[1].committed_at.isoformat()
+    assert before.spec(hook, "2026-01-03").inputs["spans"] == [spans[0].ref]
+    before.committed_before = "2026-01-01T00:00:00Z"
+    context = {"params": {}, "dag_run": SimpleNamespace(partition_key="2026-01-03")}
+    with pytest.raises(AirflowFailException, match=r"1 of 1 spans of digits did not exist at 2026-01-01"):
+        before.execute(context)  # waiting would not help
+    before.committed_before = "yesterday"
+    with pytest.raises(AirflowFailException, match=r"committed_before is no time; expected such as .*; got yesterday"):
+        before.execute(context)
+
+
+def test_a_window_with_a_hole_is_waited_for(home: Path) -> None:
     from airflow.sdk.exceptions import TaskDeferred
 
     context = {"params": {}, "dag_run": SimpleNamespace(partition_key="2026-01-04")}

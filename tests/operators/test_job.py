@@ -58,7 +58,7 @@ def test_an_earlier_day_does_not_replace_a_later_champion_and_spends_no_look(run
     assert earlier.state == "success", earlier.log[-3000:]
     (decision,) = [row for row in catalog.decisions("digits") if row.partition == "2026-01-03"]
     assert (decision.outcome, decision.challengers) == ("rejected", 0)
-    assert decision.reason == "the champion belongs to the later partition 2026-01-05"
+    assert "belongs to the later partition 2026-01-05" in decision.reason
     assert catalog.alias("digits") == champion
 
 

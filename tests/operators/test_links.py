@@ -18,3 +18,5 @@ def test_the_link_is_the_artifacts_page(monkeypatch: pytest.MonkeyPatch, value: 
 
     monkeypatch.setattr(links, "XCom", SimpleNamespace(get_value=lambda ti_key, key: value))
     assert links.ArtifactLink().get_link(None, ti_key=None) == link
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://example.org/airflow/")
+    assert links.ArtifactLink().get_link(None, ti_key=None) == (f"/airflow{link}" if link else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -38,3 +39,29 @@ def test_unknown_limits_are_told() -> None:
     assert limits_of(None).memory_bytes is None
     with pytest.raises(SpecError, match=r"unknown limits; expected memory_bytes.*; got cores"):
         limits_of({"cores": 4})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, ["digits"], {"kind": "dataset", "name": "digits", "digest": "0" * 64}, {"outcome": "promoted"}],
+)
+def test_a_wrong_input_is_told(given: object, home: Path) -> None:
+    from airflow_mlplat.errors import SpecError
+    from airflow_mlplat.hooks.jobs import JobHook
+    from airflow_mlplat.operators.task import as_ref
+
+    with pytest.raises(SpecError, match="the task needs model to work on; expected the output of a task that makes"):
+        as_ref(given, "model", JobHook(), "2026-01-31")
+
+
+def test_a_name_is_looked_up_among_its_kind(home: Path) -> None:
+    from airflow_mlplat.errors import NotFoundError, SpecError
+    from airflow_mlplat.hooks.jobs import JobHook
+    from airflow_mlplat.operators.task import as_ref
+
+    with pytest.raises(NotFoundError, match="no model is named 'digits'"):
+        as_ref("digits", "model", JobHook(), "2026-01-31")
+    ref = {"kind": "model", "name": "digits", "digest": "0" * 64}
+    assert as_ref(ref, "model", JobHook(), "2026-01-31").to_json() == ref
+    with pytest.raises((NotFoundError, SpecError)):
+        as_ref("dataset:digits", "model", JobHook(), "2026-01-31")

@@ -58,6 +58,22 @@ def test_it_gives_up_past_its_timeout_however_often_it_was_deferred(shop: sqlite
         sensor(timeout=60).execute_complete(CONTEXT, {}, deadline="2026-01-31T00:00:00+00:00")
 
 
+def test_airflows_own_arguments_hold_from_the_first_look_or_are_refused(shop: sqlite3.Connection) -> None:
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+    from airflow_mlplat.errors import SpecError
+
+    nowhere = {"params": {}, "dag_run": SimpleNamespace(partition_key="someday")}
+    with pytest.raises(AirflowFailException, match="someday"):
+        sensor().execute(nowhere)
+    with pytest.raises(AirflowSkipException):
+        sensor(soft_fail=True).execute(nowhere)
+    for name in ("exponential_backoff", "silent_fail"):
+        with pytest.raises(SpecError, match=f"a deferred sensor has no {name}. set deferrable=False"):
+            sensor(**{name: True})
+        assert sensor(**{name: True, "deferrable": False})
+
+
 def test_without_deferring_it_pokes(shop: sqlite3.Connection) -> None:
     assert sensor(deferrable=False).poke(CONTEXT).is_done is False
     assert sensor(partition="2026-01-30", deferrable=False).poke(CONTEXT).is_done is False

@@ -48,6 +48,25 @@ def test_a_failed_put_leaves_nothing(tmp_path):
     assert list(backend.list("tmp")) == []
 
 
+def test_a_file_renewed_while_it_is_deleted_stays(tmp_path, monkeypatch):
+    backend = LocalBackend(tmp_path)
+    backend.put_if_absent("blobs/a", b"1")
+    os.utime(tmp_path / "blobs/a", (0, 0))
+    rename = Path.rename
+
+    def renewed(path, target):
+        backend.touch("blobs/a")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", renewed)
+    assert not backend.delete("blobs/a", 1000.0)
+    monkeypatch.undo()
+    assert backend.read("blobs/a") == b"1" and list(backend.list("tmp")) == []
+    os.utime(tmp_path / "blobs/a", (0, 0))
+    assert backend.delete("blobs/a", 1000.0)
+    assert not backend.exists("blobs/a") and list(backend.list("tmp")) == []
+
+
 def test_scratch_on_another_file_system(tmp_path):
     memory = Path("/dev/shm")
     if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev or not os.access(memory, os.W_OK):

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_mlplat.contract import JobError, JobResult, Ref, canonical_json, digest
 from airflow_mlplat.errors import ContractError, CorruptionError, NotFoundError, SpecError, StoreError
-from airflow_mlplat.store import Store, open_store
+from airflow_mlplat.store import Store, layout, open_store
 
 KEY = "1" * 64
 RACER = """
@@ -138,6 +138,16 @@ def test_result(store, model):
     assert store.put_result(first) == first
     assert store.put_result(JobResult(KEY, "train", {"model": model}, {}, {"seconds": 2.0})) == first
     assert open_store(store.url).result(KEY) == first
+
+
+def test_a_result_whose_files_are_gone_is_not_reused(store, model):
+    store.put_result(JobResult(KEY, "train", {"model": model}))
+    assert store.reusable_result(KEY) == store.result(KEY) and store.reusable_result("b" * 64) is None
+    (weights,) = layout.named_files(store.manifest(model))
+    store.backend.local_path(weights).unlink()
+    assert store.reusable_result(KEY) is None and store.result(KEY) is not None
+    store.put_blob(b"weights")  # run again
+    assert store.reusable_result(KEY) == store.result(KEY)
 
 
 def test_results_that_are_not_committed(store, model):
