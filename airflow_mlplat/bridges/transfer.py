@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.bridges.base import Bridged, Previous, Source
 from airflow_mlplat.bridges.classes import class_names
-from airflow_mlplat.bridges.limits import Limits
 from airflow_mlplat.bridges.media import File
 from airflow_mlplat.bridges.partition import parse_partition
 from airflow_mlplat.bridges.readers import Reader, map_ahead, open_reader
 from airflow_mlplat.bridges.reasons import EMPTY, BadRecord
 from airflow_mlplat.bridges.scan import MediaScan, RowScan
 from airflow_mlplat.bridges.spool import Spool, SpooledRow
+from airflow_mlplat.bridges.tolerance import Tolerance
 from airflow_mlplat.contract import Ref, digest
 from airflow_mlplat.errors import NotFoundError, PlatformError, SourceChangedError
 
@@ -43,7 +43,7 @@ class _Task:
     store: Store
     dataset: str
     partition: str
-    limits: Limits
+    tolerance: Tolerance
     reader: Reader
     log: logging.Logger
 
@@ -89,10 +89,10 @@ def bridge(
         PlatformError: The source cannot be reached.
         StoreError: The store cannot be written.
     """
-    limits = Limits(max_bad_fraction, allow_empty)
+    tolerance = Tolerance(max_bad_fraction, allow_empty)
     partition = parse_partition(partition)
     reader = open_reader(source.media, filesystem)
-    task = _Task(source, client, store, dataset, partition, limits, reader, log or logging.getLogger(__name__))
+    task = _Task(source, client, store, dataset, partition, tolerance, reader, log or logging.getLogger(__name__))
     try:
         with Spool() as spool:
             return _bridge(task, spool, previous)
@@ -111,7 +111,7 @@ def _bridge(task: _Task, spool: Spool, previous: Previous | None) -> Bridged:
     reused = document is not None
     if previous is not None and document is not None:
         ref = previous.ref
-        task.limits.check(str(task), document["samples"], document["quarantined"], {})
+        task.tolerance.check(str(task), document["samples"], document["quarantined"], {})
     else:
         ref = _write(task, spool, rows, media)
         document = task.store.manifest(ref)
@@ -161,7 +161,7 @@ def _write(task: _Task, spool: Spool, rows: RowScan, media: MediaScan) -> Ref:
     examples = spool.examples()
     for reason, count in bad.items():
         task.log.warning("%s: %d quarantined, %s, such as %s", task, count, reason, examples[reason])
-    task.limits.check(str(task), samples, bad, examples)
+    task.tolerance.check(str(task), samples, bad, examples)
     task.log.info("%s: reading the media of %d records", task, samples)
     with SpanWriter(task.store, task.dataset, task.partition, class_names(task.source.classes)) as writer:
         for row, fault in _add_all(task.reader, spool, writer):
@@ -170,7 +170,7 @@ def _write(task: _Task, spool: Spool, rows: RowScan, media: MediaScan) -> Ref:
             examples.setdefault(fault.reason, f"{row.key.decode()!r} {fault.detail}")
             task.log.warning("%s: %s quarantined, %s %s", task, row.key.decode(), fault.reason, fault.detail)
         _check_unchanged(task, spool, rows, media)
-        task.limits.check(str(task), samples, bad, examples)
+        task.tolerance.check(str(task), samples, bad, examples)
         return writer.commit()
 
 

@@ -8,8 +8,8 @@ import pytest
 from airflow_mlplat.bridges import Column, CsvSource, File, Previous, bridge
 from airflow_mlplat.errors import PartitionError, PlatformError, SourceError, SpecError
 from airflow_mlplat.store import Samples
+from tests.bridges.suite import DAY, OTHER, SourceSuite, Stocked
 
-DAY = "2026-01-31"
 TEXT = '''id,path,label,day,by
 1,a.png,shirt,2026-01-31,ann
 "2","b,2.png",,2026-01-31,"said ""é"""
@@ -29,13 +29,18 @@ def file(tmp_path):
     return path
 
 
-def test_records_of_a_partition(file):
-    found = list(source(file, metadata=("by",), watermark="day").records(None, DAY))
-    assert [(r.key, r.label, r.media, r.metadata, r.watermark) for r in found] == [
-        ("1", "shirt", "a.png", {"by": "ann"}, DAY),
-        ("2", None, "b,2.png", {"by": 'said "é"'}, DAY),
-    ]
-    assert source(file).count(None, DAY) == 2 and source(file).conn_id is None
+class TestCsvSource(SourceSuite):
+    @pytest.fixture
+    def stocked(self, tmp_path):
+        lines = [f"1,1.png,shirt,{DAY},ann,10:00", f"2,2.png,,{DAY},ann,10:00", f"3,3.png,coat,{OTHER},bob,11:00"]
+        path = tmp_path / "photos.csv"
+        path.write_text("\n".join(["id,path,label,day,by,at", *lines]))
+        return Stocked(source(path, metadata=("by",), watermark="at"), None)
+
+
+def test_quotes_commas_and_letters_of_any_language(file):
+    _, second = source(file, metadata=("by",)).records(None, DAY)
+    assert (second.key, second.media, second.metadata) == ("2", "b,2.png", {"by": 'said "é"'})
 
 
 def test_without_where_every_line_belongs_to_the_partition(file):

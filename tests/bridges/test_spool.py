@@ -26,7 +26,7 @@ def test_rows_come_back_by_the_bytes_of_their_keys():
     assert [found.key for found in read(map(row, keys))] == sorted(key.encode() for key in keys)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy")), max_size=8), st.randoms())
 def test_the_order_of_the_source_does_not_matter(pairs, chance):
     rows = [row(key, media) for key, media in pairs]

@@ -12,23 +12,36 @@ from airflow_mlplat.bridges import Column, File, SqlSource
 from airflow_mlplat.bridges.sql import parameters
 from airflow_mlplat.contract import canonical_json
 from airflow_mlplat.errors import PartitionError, PlatformError, SourceError, SpecError
-
-DAY = "2026-01-31"
+from tests.bridges.suite import DAY, OTHER, SourceSuite, Stocked
 
 
 def records(shop, source=None, partition=DAY):
     return list((source or shop.source()).records(shop.engine, partition))
 
 
-def test_records_are_what_the_query_returns(shop):
-    shop.add(1, at="2026-01-31 10:00")
-    shop.add(2, label=None)
-    shop.add(3, day="2026-02-01")
-    found = records(shop, shop.source(metadata=("taken_by",), watermark="updated_at"))
-    assert [(r.key, r.label, r.media, r.metadata, r.watermark) for r in found] == [
-        (1, "shirt", "1.png", {"taken_by": "ann"}, "2026-01-31 10:00"),
-        (2, None, "2.png", {"taken_by": "ann"}, "2026-01-31 10:00"),
-    ]
+class TestSqlSource(SourceSuite):
+    TABLE = "CREATE TABLE stock (id INTEGER, path TEXT, label TEXT, day TEXT, taken_by TEXT, at TEXT)"
+    ROWS = (
+        f"INSERT INTO stock VALUES (1, '1.png', 'shirt', '{DAY}', 'ann', '10:00'), "
+        f"(2, '2.png', NULL, '{DAY}', 'ann', '10:00'), (3, '3.png', 'coat', '{OTHER}', 'bob', '11:00')"
+    )
+
+    @pytest.fixture(params=["sqlite", "postgres"])
+    def stocked(self, request, tmp_path):
+        if request.param == "postgres":
+            engine = request.getfixturevalue("postgres")
+        else:
+            engine = sa.create_engine(f"sqlite:///{tmp_path}/stock.db")
+        with engine.begin() as connection:
+            for statement in (self.TABLE, self.ROWS):
+                connection.execute(sa.text(statement))
+        query = "SELECT id, path, label, taken_by AS by, at FROM stock WHERE day = :partition"
+        source = SqlSource(
+            "shop", query, "id", File("path", "."), label="label", classes=("shirt", "coat"), metadata=("by",),
+            watermark="at",
+        )  # fmt: skip
+        yield Stocked(source, engine)
+        engine.dispose()
 
 
 @pytest.mark.parametrize(

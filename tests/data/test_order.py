@@ -20,7 +20,7 @@ def whole(n, seed=0, epoch=0, manifest=MANIFEST):
     return permute(np.arange(n), n, seed, epoch, manifest)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(n=st.integers(1, 5000), seed=st.integers(-(2**70), 2**70), epoch=st.integers(0, 10**6))
 def test_is_a_bijection(n, seed, epoch):
     rows = whole(n, seed, epoch)
@@ -33,7 +33,7 @@ def test_is_a_bijection_at_the_edges(n):
     assert np.array_equal(np.sort(whole(n)), np.arange(n))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(n=st.integers(5001, 2**62), data=st.data())
 def test_stays_within_large_sets(n, data):
     positions = data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=50, unique=True))
@@ -42,7 +42,7 @@ def test_stays_within_large_sets(n, data):
     assert len(set(rows.tolist())) == len(positions)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(n=st.integers(1, 3000), data=st.data())
 def test_a_position_does_not_depend_on_those_asked_for_with_it(n, data):
     positions = np.array(data.draw(st.lists(st.integers(0, n - 1), max_size=40)), np.int64)

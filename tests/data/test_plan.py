@@ -53,7 +53,7 @@ def test_ranks_together_follow_the_global_order(n, size, ranks):
     assert together(n, ranks, size) == permute(np.arange(n), n, 0, 0, MANIFEST).tolist()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(n=st.integers(1, 400), ranks=st.integers(1, 8), size=st.integers(1, 40), drop=st.booleans())
 def test_ranks_get_equally_many_batches(n, ranks, size, drop):
     found = [of_rank(n, rank, ranks, size, drop_remainder=drop) for rank in range(ranks)]

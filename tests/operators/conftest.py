@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import re
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+
+from airflow_mlplat.contract import Ref
 
 ENVIRONMENTS = Path(__file__).resolve().parents[2] / ".venvs"
 
@@ -74,3 +77,42 @@ def catalog(home: Path):
     from airflow_mlplat.catalog import open_catalog
 
     return open_catalog(f"sqlite:///{home}/catalog.db")
+
+
+@pytest.fixture
+def made(home: Path) -> Made:
+    """A `Made` for the home."""
+    return Made()
+
+
+_RESULTS = itertools.count()
+
+
+class Made:
+    """Puts made-up results into a home's store and catalog."""
+
+    def __init__(self) -> None:
+        from airflow_mlplat.hooks.jobs import JobHook
+
+        self.hook = JobHook()
+
+    def __call__(self, stage: str, kind: str, name: str, partition: str = "2026-01-01", **facts: object) -> tuple:
+        """(spec, result, reference) of a job with one output."""
+        from airflow_mlplat.catalog import RunInfo
+        from airflow_mlplat.contract import JobResult
+
+        document = {"format": 1, "kind": kind, "name": name, "files": {}, "parents": [], **facts}
+        ref = self.hook.store.put_manifest(document)
+        params = {"number": next(_RESULTS), "looks": 0}
+        spec = self.hook.spec(stage, name, launcher="process", params=params, inputs={})
+        result = self.hook.store.put_result(JobResult(spec.key, stage, {kind: ref}))
+        self.hook.record(spec, result, RunInfo("dag", "run", stage, -1, partition))
+        return spec, result, ref
+
+    def promote(self, challenger: Ref, champion: Ref | None, partition: str) -> None:
+        from airflow_mlplat.catalog import DecisionInput, RunInfo
+
+        run = RunInfo("dag", "run", "compare", -1, partition)
+        key, expected = f"{challenger.digest}-{partition}", champion.digest if champion else None
+        decision = DecisionInput(key, "digits", "promoted", "better", challenger.digest, expected, partition, run)
+        assert self.hook.catalog.decide(decision).outcome == "promoted"

@@ -8,10 +8,9 @@ import sys
 import airflow_mlplat.store
 
 CODE = """
-import sys, time, numpy
-before, start = set(sys.modules), time.perf_counter()
+import sys, numpy
+before = set(sys.modules)
 import airflow_mlplat.store
-print(time.perf_counter() - start)
 print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
 """
 
@@ -34,6 +33,5 @@ def test_public_names():
 
 
 def test_import_is_cheap():
-    runs = [subprocess.check_output([sys.executable, "-c", CODE], text=True).splitlines() for _ in range(3)]
-    assert min(float(seconds) for seconds, _ in runs) < 0.1
-    assert not set(runs[0][1].split()) & {"airflow", "sqlalchemy", "google_crc32c", "fsspec", "PIL"}
+    imported = subprocess.check_output([sys.executable, "-c", CODE], text=True).split()
+    assert not set(imported) & {"airflow", "sqlalchemy", "google_crc32c", "fsspec", "PIL"}

@@ -68,7 +68,7 @@ def test_position_out_of_range(store, span, position):
             method(position)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(table=st.dictionaries(keys, rows, max_size=12))
 def test_anything_comes_back(table, tmp_path_factory):
     store = open_store(tmp_path_factory.getbasetemp() / "any")

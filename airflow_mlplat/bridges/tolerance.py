@@ -9,7 +9,7 @@ from airflow_mlplat.errors import DataError, SpecError
 
 
 @dataclass(frozen=True)
-class Limits:
+class Tolerance:
     """When a partition is refused.
 
     Args:

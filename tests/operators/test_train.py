@@ -1,0 +1,44 @@
+"""What training is asked for; the job itself is in test_job.py."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+
+def operator(**options: object):
+    from airflow.sdk import DAG
+
+    from airflow_mlplat.operators import TrainOperator
+
+    with DAG("train", schedule=None, start_date=datetime(2026, 1, 1)):
+        return TrainOperator(task_id="train", dataset="digits", framework="mxnet", **options)
+
+
+def test_the_spec_holds_the_build_file_and_every_option(made, home) -> None:
+    (home / "net.py").write_text("def build(params): ...\n")
+    _, _, dataset = made("dataset", "dataset", "digits")
+    train = operator(build=str(home / "net.py"), options={"epochs": 2})
+    spec = train.spec(made.hook, "2026-01-31")
+    assert (spec.stage, spec.name, spec.framework, spec.params) == ("train", "digits", "mxnet", {"epochs": 2})
+    assert spec.inputs == {"dataset": [dataset]}
+    assert made.hook.store.blob(spec.files["build.py"]) == b"def build(params): ...\n"
+    assert operator(build=str(home / "net.py"), model="other").spec(made.hook, "2026-01-31").name == "other"
+    (home / "net.py").write_text("def build(params): return None\n")
+    assert train.spec(made.hook, "2026-01-31").key != spec.key
+
+
+def test_a_missing_build_file_and_an_unknown_framework_are_told(made, home) -> None:
+    from airflow_mlplat.errors import BuildError, ConfigError
+
+    made("dataset", "dataset", "digits")
+    with pytest.raises(BuildError, match=r"build file '.*nowhere.py' does not exist"):
+        operator(build="nowhere.py").spec(made.hook, "2026-01-31")
+    (home / "net.py").write_text("")
+    train = operator(build=str(home / "net.py"))
+    train.framework = "../evil"  # as a trigger's parameter may have it
+    with pytest.raises(ConfigError, match=r"unknown framework; expected mxnet \| tensorflow; got '../evil'"):
+        train.spec(made.hook, "2026-01-31")
