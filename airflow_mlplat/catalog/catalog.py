@@ -127,7 +127,6 @@ class Catalog:
         fingerprint: str | None,
         source: dict[str, Any],
         run: RunInfo,
-        committed_at: datetime | None = None,
     ) -> SpanRow:
         """Make a span the current one of its partition; the span, its watermark and its lineage come together.
 
@@ -139,14 +138,13 @@ class Catalog:
             fingerprint: What tells cheaply whether the source changed; None when nothing does.
             source: Description of the source, plain JSON without secrets.
             run: The task instance.
-            committed_at: For replays; default now.
 
         Returns:
             The current commit: the recorded one when the span is current already.
         """
         span = SpanInput(ref, partition, document, watermark, fingerprint, source, run)
         with self._session.writing(f"span/{ref.name}/{partition}") as connection:
-            return spans.commit(connection, span, _now(), committed_at)
+            return spans.commit(connection, span, _now())
 
     def current_span(self, dataset: str, partition: str) -> SpanRow | None:
         """The newest span of a partition."""

@@ -62,7 +62,7 @@ class SpanInput:
             )
 
 
-def commit(connection: sa.Connection, span: SpanInput, now: datetime, committed_at: datetime | None) -> SpanRow:
+def commit(connection: sa.Connection, span: SpanInput, now: datetime) -> SpanRow:
     """Make a span its partition's current one.
 
     The current one again changes nothing, unless its source was touched: then the new fingerprint is kept, so that the
@@ -71,9 +71,8 @@ def commit(connection: sa.Connection, span: SpanInput, now: datetime, committed_
     previous = current(connection, span.ref.name, span.partition)
     if previous is not None and _unchanged(previous, span):
         return previous
-    if committed_at is None:
-        # Clocks of two workers may differ: a restatement is never older than what it restates.
-        committed_at = now if previous is None else max(now, previous.committed_at + _TICK)
+    # Clocks of two workers may differ: a restatement is never older than what it restates.
+    committed_at = now if previous is None else max(now, previous.committed_at + _TICK)
     source = digest(span.source)
     same = previous is not None and previous.ref.digest == span.ref.digest
     restates = None if previous is None else previous.restates if same else previous.ref.digest

@@ -57,11 +57,18 @@ class Maker:
         document = {"format": 1, "kind": kind, "name": name, "files": {}, "parents": [], **facts}
         return Ref(kind, name, digest(document)), document
 
-    def span(self, dataset="fashion", partition="2026-01-01", version=1, **options):
+    def span(self, dataset="fashion", partition="2026-01-01", version=1, committed_at=None, **options):
+        """Committed now, or by a worker whose clock says `committed_at`."""
+        from airflow_mlplat.catalog import spans
+
         ref, document = self.thing("span", dataset, partition=partition, version=version)
         source = {"kind": "sql", "query": "SELECT * FROM photos WHERE day = :partition", "partition": partition}
         options = {"watermark": partition, "fingerprint": f"v{version}", "source": source, **options}
-        return self.catalog.commit_span(ref, partition, document, run=self.run(partition), **options)
+        if committed_at is None:
+            return self.catalog.commit_span(ref, partition, document, run=self.run(partition), **options)
+        with self.catalog._session.writing("span") as connection:
+            span = spans.SpanInput(ref, partition, document, run=self.run(partition), **options)
+            return spans.commit(connection, span, committed_at)
 
     def job(self, stage, kind, name, partition="2026-01-01", *, inputs=None, files=None, **facts):
         """Record a job with one output; returns (spec, output)."""
