@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-from airflow.sdk import BaseSensorOperator
+from airflow.sdk import Asset, BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
@@ -24,7 +24,8 @@ class SqlPartitionSensor(BaseSensorOperator):
     """Succeed once the source says that the partition is complete.
 
     Between two looks the task is deferred: it holds no worker's slot. The look itself runs in a worker, because
-    that is where connections may be read and where a slow query harms nobody.
+    that is where connections may be read and where a slow query harms nobody. Each asset of `outlets` then has an
+    event of the partition, from which a `PartitionedAssetTimetable` starts a run.
 
     Args:
         source: What the bridge will read.
@@ -60,6 +61,10 @@ class SqlPartitionSensor(BaseSensorOperator):
             partition = resolve_partition(context, self.partition)
             done, reason = self.complete.is_complete(source_client(self.source), self.source, partition)
         self.log.info("Partition %s is %s: %s", partition, "complete" if done else "not complete yet", reason)
+        if done:
+            for asset in self.outlets:
+                if isinstance(asset, Asset):  # an alias has no partitions
+                    context["outlet_events"][asset].add_partitions(partition)
         return PokeReturnValue(is_done=done)
 
     def execute(self, context: Context) -> Any:

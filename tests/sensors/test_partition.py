@@ -51,6 +51,19 @@ def test_it_comes_back_until_the_partition_is_complete(shop: sqlite3.Connection)
     assert waiting.execute_complete(CONTEXT, {}, **deferred.value.kwargs) is None
 
 
+def test_its_outlets_have_an_event_of_the_partition(shop: sqlite3.Connection) -> None:
+    from airflow.sdk import Asset
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
+    photos = Asset("photos")
+    shop.execute("INSERT INTO photos VALUES (1, '2026-01-31', 'a.png'), (2, '2026-01-31', 'b.png')")
+    shop.commit()
+    for deferrable in (True, False):
+        events = OutletEventAccessors()
+        sensor(outlets=[photos], deferrable=deferrable).execute({**CONTEXT, "outlet_events": events})
+        assert list(events[photos].partition_keys) == ["2026-01-31"]
+
+
 def test_it_gives_up_past_its_timeout_however_often_it_was_deferred(shop: sqlite3.Connection) -> None:
     from airflow.sdk.exceptions import AirflowSensorTimeout
 
