@@ -34,37 +34,30 @@ def test_kill(proof: Proof, stack: Callable, tmp_path: Path) -> None:
     airflow.await_dag("kill")
     victim = Victim(airflow, home)
 
-    expected, lengths = victim.run(), victim.lengths
+    expected = victim.run()
     dice = random.Random(SEED)
-    equal, hits, found_again, waiting, resumed, trainings, orphans = 0, 0, 0, 0, 0, 0, []
-    for moment in range(MOMENTS):
-        target = TARGETS[moment % len(TARGETS)]
+    runs, equal, hits, found_again, waiting, resumed, trainings, orphans = 0, 0, 0, 0, 0, 0, 0, []
+    while hits < MOMENTS and runs < 2 * MOMENTS:
+        target = TARGETS[hits % len(TARGETS)]
         task = "bridge" if target.startswith("bridge") else "train"
-        delay = dice.uniform(0.05, 0.95) * lengths[task]
+        delay = dice.uniform(0.05, 0.95) * victim.lengths[task]
         seen = victim.run(target, task, delay)
-        equal += seen == expected
-        if target in ("training job", "training supervisor"):
+        runs, equal, hits = runs + 1, equal + (seen == expected), hits + victim.hit
+        if target in ("training job", "training supervisor") and victim.hit:
             trainings += victim.checkpointed
             resumed += victim.checkpointed and victim.resumed_from > 0
-        hits += victim.hit
         if target == "training worker" and victim.hit and victim.specs:
             waiting += 1
             found_again += victim.trainings() == victim.specs
         left = list(processes_of(home))
         orphans += left
         print(
-            f"{moment + 1:2}. {target} after {delay:.1f} s: {'equal' if seen == expected else seen}, resumed from "
-            f"step {victim.resumed_from}, left {left}",
+            f"{runs:2}. {target} after {delay:.1f} s, {'hit' if victim.hit else 'too late: once more'}: "
+            f"{'equal' if seen == expected else seen}, resumed from step {victim.resumed_from}, left {left}",
             flush=True,
         )
-    proof.row(
-        equal,
-        f"of {MOMENTS} killed runs end with the digests of the undisturbed one",
-        f"{MOMENTS}",
-        equal == MOMENTS,
-        f"random seed {SEED}",
-    )
-    proof.row(hits, f"of {MOMENTS} kills that hit a living process", ">= 15", hits >= 15)
+    proof.row(hits, "kills that hit a living process", f"{MOMENTS}", hits == MOMENTS, f"random seed {SEED}")
+    proof.row(equal, f"of {runs} runs end with the digests of the undisturbed one", f"{runs}", equal == runs)
     proof.row(
         found_again, "jobs of killed workers that their retry found again", f"{waiting}", found_again == waiting > 0
     )
@@ -79,12 +72,13 @@ class Victim:
 
     def __init__(self, airflow: object, home: Path) -> None:
         self.airflow, self.home = airflow, home
-        self.lengths: dict[str, float] = {}
+        self.lengths: dict[str, float] = {}  # seconds of the tasks, when last undisturbed: the machine's speed varies
         self.resumed_from, self.checkpointed = 0, False
         self.hit, self.specs = False, dict[str, int]()
 
     def run(self, target: str | None = None, task: str = "", delay: float = 0.0) -> dict[str, str]:
         """One run from the sources to a model; returns span and model digests."""
+        self.hit = False
         for name in ("store", "jobs"):
             shutil.rmtree(self.home / name, ignore_errors=True)
         for path in self.home.glob("catalog.db*"):
@@ -102,7 +96,7 @@ class Victim:
             assert time.monotonic() < end, f"{target}: run {run} did not end"
             time.sleep(0.3)
         assert state == "success", f"{target} after {delay}: run {run} failed; see {self.airflow.folder}/logs"
-        if not target:
+        if not self.hit:
             self.lengths = {task: self.task(run, task)["duration"] for task in ("bridge", "train")}
         return self.digests()
 
@@ -117,13 +111,14 @@ class Victim:
 
     def kill(self, target: str, run: str, task: str) -> None:
         """SIGKILL; a target that is already gone was killed too late, which is a moment like any other."""
-        self.checkpointed = any((self.home / "jobs").glob("*/checkpoint*"))
+        self.specs = self.trainings()
+        unfinished = [key for key in self.specs if not (self.home / f"store/results/{key}.json").exists()]
+        self.checkpointed = any(any((self.home / "jobs" / key).rglob("step-*.npz")) for key in unfinished)
         if target.endswith("worker"):
             pids = [self.task(run, task)["pid"]]
         else:
             module = "airflow_mlplat.runtime" if target.endswith("job") else "launchers.supervisor"
             pids = [pid for pid, line in commands(self.home) if module in line]
-        self.hit, self.specs = False, self.trainings()
         for pid in filter(None, pids):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
