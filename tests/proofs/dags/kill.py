@@ -36,7 +36,7 @@ with DAG(
         dataset=dataset.output,
         build="models/cnn.py",
         framework="tensorflow",
-        options={"epochs": 2, "batch_size": 64, "shape": [28, 28, 1], "checkpoint_every": 20},
+        options={"epochs": 6, "batch_size": 64, "shape": [28, 28, 1], "checkpoint_every": 20},
         deferrable=False,
     )
     bridge >> dataset >> train
