@@ -64,6 +64,13 @@ def digest(content: bytes | Any) -> str:
     return hashlib.sha256(content if isinstance(content, bytes) else canonical_json(content)).hexdigest()
 
 
+def check_name(name: Any) -> None:
+    """Raise SpecError unless a dataset or model may have this name: it must not look like `KIND:NAME@VERSION`."""
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        expected = "letters, digits, '-', '_' and '.', the first a letter or digit"
+        raise SpecError("that is no name for a dataset or a model", expected=expected, got=repr(name))
+
+
 @dataclass(frozen=True)
 class Ref:
     """The name of one immutable thing: what passes between tasks instead of data.

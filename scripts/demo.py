@@ -124,6 +124,7 @@ def main(command: str) -> int:
     say(f"done in {time.monotonic() - started:.0f} s")
     if command == "up" and promoted:
         say(f"Airflow: {stack.address}  login: admin  password: {stack.password}  (stop it: make down)")
+        say(f"commands: AIRFLOW_HOME={stack.folder} MLPLAT_HOME={HOME} .venv/bin/airflow mlplat champion show fashion")
     return 0 if promoted else 1
 
 

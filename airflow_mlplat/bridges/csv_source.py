@@ -79,7 +79,9 @@ class CsvSource:
             # A disk that fails may be well at the next try; a file that is wrong will not.
             mends_itself = isinstance(error, OSError) and not isinstance(error, _WRONG_FILE)
             raise (PlatformError if mends_itself else SourceError)(
-                f"CSV file {str(path)!r} cannot be read", got=f"{type(error).__name__}: {error}"
+                f"CSV file {str(path)!r} cannot be read",
+                got=f"{type(error).__name__}: {error}",
+                fix="see that it is there, readable and UTF-8",
             ) from error
 
     def count(self, client: None, partition: str) -> int:

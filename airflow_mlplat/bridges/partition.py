@@ -53,7 +53,10 @@ def window(partition: str, days: int, start: str | None = None) -> list[str]:
     earliest = _day(start) if start else date.min
     if last < earliest:
         raise PartitionError(
-            f"partition {partition} lies before the window's start", expected=f"{start} or later", got=partition
+            f"partition {partition} lies before the window's start",
+            expected=f"{start} or later",
+            got=partition,
+            fix="start= says where a window may begin; without it, the DAG's start_date does",
         )
     first = date.fromordinal(max(last.toordinal() - days + 1, earliest.toordinal()))
     return [(first + i * _DAY).isoformat() for i in range((last - first).days + 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from airflow_mlplat.catalog import aliases, artifacts, decisions, evaluations, jobs, lineage, spans
@@ -13,23 +14,31 @@ from airflow_mlplat.catalog.artifacts import ArtifactRow
 from airflow_mlplat.catalog.decisions import DecisionInput, DecisionRow
 from airflow_mlplat.catalog.evaluations import EvaluationRow
 from airflow_mlplat.catalog.jobs import JobRow, RunInfo
-from airflow_mlplat.catalog.session import Session
+from airflow_mlplat.catalog.session import Session, parse_url
 from airflow_mlplat.catalog.spans import SpanInput, SpanRow
 from airflow_mlplat.catalog.upgrade import upgrade
 from airflow_mlplat.contract import JobResult, JobSpec, Ref
 from airflow_mlplat.errors import NotFoundError
 
 
-def open_catalog(url: str) -> Catalog:
+def open_catalog(url: str, create: bool = True) -> Catalog:
     """The catalog at a URL, its tables made or migrated when need be.
 
     Args:
         url: `sqlite:////path/catalog.db` or `postgresql://user:password@host/database`.
+        create: Whether to make a SQLite file where there is none.
 
     Raises:
         ConfigError: The URL is wrong, or its driver is not installed.
         CatalogError: The database fails, or belongs to a newer version.
+        NotFoundError: There is no such file, and none shall be made.
     """
+    database = parse_url(url)
+    if not create and database.get_backend_name() == "sqlite" and not Path(database.database or "").exists():
+        raise NotFoundError(
+            "there is no catalog yet", expected=database.database,
+            fix="set MLPLAT_HOME to the folder of your installation, or run a DAG first",
+        )  # fmt: skip
     session = Session(url)
     upgrade(session)
     return Catalog(session)

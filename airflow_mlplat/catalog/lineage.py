@@ -37,7 +37,7 @@ _SHOWN = (
 
 
 def walk(graph: Mapping[str, Any], direction: str) -> Iterator[tuple[int, str, str, bool]]:
-    """A lineage as the lines of a tree: each node with what is next to it below it, in order of role and name.
+    """A lineage as the lines of a tree: each node with what is next to it below it, in order of role, day and name.
 
     Args:
         graph: As `graph` gives it.
@@ -47,10 +47,10 @@ def walk(graph: Mapping[str, Any], direction: str) -> Iterator[tuple[int, str, s
         Depth (0 for the root), node, role of the edge to the line above, and whether the node stood there before with
         all that is below it, which is then left out.
     """
-    beside: dict[str, list[tuple[str, str]]] = {}
+    beside: dict[str, list[tuple[str, str, str]]] = {}
     for child, parent, role in graph["edges"]:
         here, there = (child, parent) if direction == "up" else (parent, child)
-        beside.setdefault(here, []).append((role, there))
+        beside.setdefault(here, []).append((role, graph["nodes"][there]["partition"] or "", there))
     seen: set[str] = set()
     # A stack instead of recursion: models trained on from models make long chains.
     waiting = [(0, "", graph["root"])]
@@ -59,7 +59,7 @@ def walk(graph: Mapping[str, Any], direction: str) -> Iterator[tuple[int, str, s
         yield depth, name, role, name in seen and name in beside
         if name not in seen:
             seen.add(name)
-            waiting += [(depth + 1, *step) for step in sorted(beside.get(name, []), reverse=True)]
+            waiting += [(depth + 1, role, step) for role, _, step in sorted(beside.get(name, []), reverse=True)]
 
 
 def node(kind: str, identity: str) -> str:
@@ -95,9 +95,27 @@ def graph(connection: sa.Connection, root: str, direction: str) -> dict[str, Any
     nodes = describe(connection, names, edges)
     if not edges and not _touched(connection, root) and not nodes[root]["detail"]:
         raise NotFoundError(
-            f"nothing is known about {root}", fix="`airflow mlplat datasets list` and `models list` show names"
+            f"nothing is known about {root}",
+            fix="`airflow mlplat datasets list` and `models list` show names, `lineage NAME` what they were made from",
         )
     return {"root": root, "nodes": nodes, "edges": [list(edge) for edge in sorted(edges)]}
+
+
+def whole_node(connection: sa.Connection, text: str) -> str:
+    """The one node whose name begins so, as trees show names cut; the text itself where there is none, or itself.
+
+    Raises:
+        NotFoundError: Several begin so.
+    """
+    found: set[str] = set()
+    for column in (LINEAGE.c.child, LINEAGE.c.parent):
+        query = sa.select(column).where(column.startswith(text, autoescape=True)).distinct().limit(3)
+        found |= set(connection.execute(query).scalars())
+    if text in found or not found:
+        return text
+    if len(found) > 1:
+        raise NotFoundError(f"{text!r} names several things", got=", ".join(sorted(found)), fix="give more digits")
+    return found.pop()
 
 
 def _touched(connection: sa.Connection, root: str) -> bool:

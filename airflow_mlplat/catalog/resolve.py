@@ -46,7 +46,7 @@ def resolve_node(connection: sa.Connection, text: str, direction: str) -> str:
     An alias, looked up from, is the decision that moved it there: that reaches the model, and why it is champion.
     """
     if _NODE.fullmatch(text):
-        return text
+        return lineage.whole_node(connection, text)
     name, at, alias = text.partition("@")
     place = aliases.current(connection, name, alias) if at else None
     decided = decisions.get(connection, place.decision) if place and direction == "up" else None

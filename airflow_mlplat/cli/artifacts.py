@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.cli import places
 from airflow_mlplat.cli.output import command, print_document, print_rows
+from airflow_mlplat.contract import Ref
 from airflow_mlplat.errors import NotFoundError
+from airflow_mlplat.store.left_out import left_out
 
 if TYPE_CHECKING:
     from airflow_mlplat.catalog import ArtifactRow, Catalog
@@ -47,17 +50,35 @@ def list_models(args: Namespace) -> None:
 
 @command
 def show_dataset(args: Namespace) -> None:
-    """One dataset."""
-    _show(args, "dataset")
+    """One dataset, with how many records are not in it, or not labelled."""
+    catalog, row = _named(args, "dataset")
+    document = row.document
+    quarantined: Counter[str] = Counter()
+    for parent in document["parents"]:
+        quarantined.update(catalog.artifact(Ref.from_json(parent)).document["quarantined"])
+    unlabelled = document["samples"] - sum(document["label_counts"])
+    _show(row, {"unlabelled": unlabelled, "quarantined": dict(sorted(quarantined.items()))}, args.output)
+
+
+@command
+def show_quarantine(args: Namespace) -> None:
+    """Every record that is not in a dataset: what its bridges set aside, and what was dropped when it was built."""
+    _, row = _named(args, "dataset")
+    print_rows(left_out(places.store(), row.ref), args.output)
 
 
 @command
 def show_model(args: Namespace) -> None:
     """One model."""
-    _show(args, "model")
+    _show(_named(args, "model")[1], {}, args.output)
 
 
-def _show(args: Namespace, kind: str) -> None:
+def _show(row: ArtifactRow, facts: Mapping[str, Any], output: str) -> None:
+    made = {"created_at": row.created_at.isoformat(), "job": row.job_key}
+    print_document({**_row(row), **made, **_rest(row.document), **facts}, output)
+
+
+def _named(args: Namespace, kind: str) -> tuple[Catalog, ArtifactRow]:
     catalog = places.catalog()
     bare = ":" not in args.ref and "@" not in args.ref
     try:
@@ -67,10 +88,9 @@ def _show(args: Namespace, kind: str) -> None:
             error.what, expected=error.expected, got=error.got, fix=f"`airflow mlplat {kind}s list`"
         ) from error
     if ref.kind != kind:
-        raise NotFoundError(f"{args.ref} is no {kind}", got=ref, fix=f"`airflow mlplat {ref.kind}s show {args.ref}`")
-    row = catalog.artifact(ref)
-    facts = {"created_at": row.created_at.isoformat(), "job": row.job_key}
-    print_document({**_row(row), **facts, **_rest(row.document)}, args.output)
+        group = ref.kind + "s show" if ref.kind in ("dataset", "model") else "lineage"
+        raise NotFoundError(f"{args.ref} is no {kind}", got=ref, fix=f"`airflow mlplat {group} {args.ref}`")
+    return catalog, catalog.artifact(ref)
 
 
 def _row(row: ArtifactRow) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def show(args: Namespace) -> None:
     name, alias = _name(args.name)
     catalog = places.catalog()
     _current(catalog, name, alias)
-    print_rows((_row(row) for row in reversed(catalog.history(name, alias))), args.output)
+    print_rows((_row(catalog, row) for row in reversed(catalog.history(name, alias))), args.output)
 
 
 @command
@@ -37,7 +37,7 @@ def rollback(args: Namespace) -> None:
     if args.output == "table":
         print(f"{name}@{alias} is {row.digest[:SHORT]} of {row.partition} again, no longer {current.digest[:SHORT]}")
     else:
-        print_document(_row(row), args.output)
+        print_document(_row(catalog, row), args.output)
 
 
 def _name(text: str) -> tuple[str, str]:
@@ -53,12 +53,13 @@ def _current(catalog: Catalog, name: str, alias: str) -> AliasRow:
     return row
 
 
-def _row(row: AliasRow) -> dict[str, Any]:
+def _row(catalog: Catalog, row: AliasRow) -> dict[str, Any]:
+    decided = catalog.decision(row.decision)
     return {
         "version": row.version,
         "digest": row.digest,
         "partition": row.partition,
         "moved_at": row.moved_at.isoformat(timespec="seconds"),
-        "decision": row.decision,
+        "decision": decided.node.removeprefix("decision:") if decided else None,
         "restores": row.restores,
     }

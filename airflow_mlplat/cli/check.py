@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow_mlplat.contract import KINDS, digest
+from airflow_mlplat.errors import CorruptionError
 from airflow_mlplat.store import CheckReport, Problem
 
 if TYPE_CHECKING:
@@ -35,11 +37,13 @@ def check_catalog(catalog: Catalog, store: Store) -> CheckReport:
                 )
             if not store.exists(row.ref):
                 problems.append(Problem(f"catalog: {row.ref}", "its manifest is missing from the store"))
-        checked["unrecorded"] += sum(found not in known for found, _ in store.manifests(kind))
+        with suppress(CorruptionError):  # a manifest is damaged, which `check_store` tells: they are not counted
+            checked["unrecorded"] += sum(found not in known for found, _ in store.manifests(kind))
     for job in catalog.jobs(limit=None):
         checked["jobs"] += 1
-        if store.result(job.key) is None:
-            problems.append(Problem(f"catalog: job {job.key}", "its result is missing from the store"))
+        with suppress(CorruptionError):
+            if store.result(job.key) is None:
+                problems.append(Problem(f"catalog: job {job.key}", "its result is missing from the store"))
     for alias in catalog.aliases():
         checked["aliases"] += 1
         if alias.digest not in known:

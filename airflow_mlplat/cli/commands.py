@@ -45,7 +45,7 @@ def commands() -> list[Any]:
             name="mlplat",
             help="Datasets, models, decisions and lineage of MLPlat",
             subcommands=(
-                _group("datasets", "Dataset versions", _list_and_show("datasets", "dataset")),
+                _group("datasets", "Dataset versions", (*_list_and_show("datasets", "dataset"), _quarantine())),
                 _group("models", "Model versions", _list_and_show("models", "model")),
                 _group(
                     "decisions",
@@ -75,6 +75,11 @@ def _list_and_show(group: str, kind: str) -> tuple[Any, ...]:
         _action("list", f"List {kind} versions, the newest first", f"artifacts.list_{group}", _ONLY, _LIMIT),
         _action("show", f"Show a {kind} version", f"artifacts.show_{kind}", _REF),
     )
+
+
+def _quarantine() -> Any:
+    text = "List the records that are not in a dataset version, with the reason for each"
+    return _action("quarantine", text, "artifacts.show_quarantine", _REF)
 
 
 def _champion() -> tuple[Any, ...]:

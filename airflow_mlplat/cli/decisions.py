@@ -16,6 +16,7 @@ def show_list(args: Namespace) -> None:
         (
             {
                 "name": row.name,
+                "digest": row.node.removeprefix("decision:"),
                 "partition": row.partition,
                 "outcome": row.outcome,
                 "challenger": row.challenger,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping
@@ -23,9 +24,13 @@ def command(function: Callable[[Namespace], int | None]) -> Callable[[Namespace]
     def run(args: Namespace) -> None:
         try:
             code = function(args)
+            sys.stdout.flush()
         except MlplatError as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
             code = ExitCode.USER_ERROR if isinstance(error, UserError) else ExitCode.PLATFORM_ERROR
+        except BrokenPipeError:  # `| head` has read enough; what is still buffered goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
         if code:
             raise SystemExit(int(code))
 

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def catalog() -> Catalog:
-    """The catalog, where the environment says it is."""
+    """The catalog, where the environment says it is; a command in the wrong folder shall not make one."""
     from airflow_mlplat.catalog import open_catalog
     from airflow_mlplat.hooks.settings import load_settings
 
-    return open_catalog(load_settings().catalog)
+    return open_catalog(load_settings().catalog, create=False)
 
 
 def store() -> Store:

@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from airflow_mlplat.cli import places
 from airflow_mlplat.cli.output import command, print_document
-from airflow_mlplat.errors import MlplatError, SpecError
+from airflow_mlplat.errors import SpecError
 
 
 @command
@@ -32,20 +32,17 @@ def gc(args: Namespace) -> None:
 def fsck(args: Namespace) -> int:
     """Check everything; 1 when something is wrong."""
     from airflow_mlplat.cli.check import check_catalog
-    from airflow_mlplat.store import Problem, check_store
+    from airflow_mlplat.store import check_store
 
     store, catalog = places.store(), places.catalog()
     report = check_store(store)
-    checked, problems = report.checked, list(report.problems)
-    try:
-        compared = check_catalog(catalog, store)
-    except MlplatError as error:  # what is damaged is said by `check_store`; the comparison cannot go past it
-        problems.append(Problem("catalog", f"cannot be compared with the store: {error}"))
-    else:
-        checked, problems = {**checked, **compared.checked}, problems + compared.problems
+    compared = check_catalog(catalog, store)
+    checked, problems = {**report.checked, **compared.checked}, report.problems + compared.problems
     if args.output == "table":
         for problem in problems:
             print(f"{problem.path}: {problem.what}", file=sys.stderr)
+        if problems:
+            print("Restore what is damaged from a copy, or delete it and run again what made it.", file=sys.stderr)
         print(", ".join(f"{count} {what}" for what, count in checked.items()) + f": {len(problems)} problems")
     else:
         found = [{"path": problem.path, "what": problem.what} for problem in problems]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.bases.hook import BaseHook
 
 from airflow_mlplat.catalog import Catalog, RunInfo, open_catalog
-from airflow_mlplat.contract import JobResult, JobSpec, Ref
+from airflow_mlplat.contract import JobResult, JobSpec, Ref, check_name
 from airflow_mlplat.errors import BuildError, SpecError
 from airflow_mlplat.hooks.settings import Settings, load_settings
 from airflow_mlplat.launchers import LAUNCHERS, code_version
@@ -63,7 +63,13 @@ class JobHook(BaseHook):
         files: Mapping[str, str] | None = None,
         framework: str | None = None,
     ) -> JobSpec:
-        """A spec with this installation's store, code version and image filled in."""
+        """A spec with this installation's store, code version and image filled in.
+
+        Raises:
+            SpecError: The name, or the launcher's, is not one.
+            ConfigError: The framework's environment is not there.
+        """
+        check_name(name)
         return JobSpec(
             stage=stage,
             name=name,
@@ -95,6 +101,11 @@ class JobHook(BaseHook):
         """Enter a committed result, its outputs and their lineage into the catalog; idempotent."""
         documents = {ref.digest: self.store.manifest(ref) for ref in result.outputs.values()}
         self.catalog.record_job(spec, result, documents, run)
+
+    def say_known(self, kind: str, name: str) -> str:
+        """A hint for a name that nothing has yet, and an empty text for any other."""
+        known = self.catalog.names(kind)
+        return "" if name in known else f"No {kind} is named {name!r} yet; there are: {', '.join(known) or 'none'}."
 
     def missing_spans(self, dataset: str, partitions: list[str], committed_before: datetime | None = None) -> list[str]:
         """Those of the partitions (ascending days) that have no span yet, or had none at a time."""

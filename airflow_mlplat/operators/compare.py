@@ -108,6 +108,9 @@ class CompareOperator(JobOperator):
     def decide(self, hook: JobHook, spec: JobSpec, result: JobResult, run: RunInfo) -> DecisionRow:
         """Record the gate's verdict and, when it says so and still holds, move the champion."""
         comparison, ref = self.comparison(hook, run.partition), result.outputs["decision"]
+        others = [row.alias for row in hook.catalog.aliases() if row.name == comparison.name]
+        if others and comparison.alias not in others:
+            self.log.warning("%s is a new alias of a model that has: %s", self.champion, ", ".join(others))
         document = hook.store.manifest(ref)
         outcome = document["outcome"]
         if outcome == "promoted" and not self.promote:

@@ -53,8 +53,8 @@ class Comparison:
         """As an operator's arguments and the catalog have it now.
 
         Raises:
-            SpecError: Challengers that are no predictions, or on different datasets, or none at all; or a champion
-                that is no `name@alias`.
+            SpecError: Challengers that are no predictions, on different datasets, of another name than the
+                champion's, trained on what they are tested on, or none at all; or a champion that is no `name@alias`.
         """
         many = challengers if isinstance(challengers, Sequence) and not isinstance(challengers, str) else [challengers]
         refs = [as_ref(value, "predictions", hook, partition) for value in many]
@@ -68,8 +68,46 @@ class Comparison:
         name, at, alias = champion.partition("@")
         if not (name and at and alias):
             raise SpecError("champion is no alias", expected="a name like 'fashion@champion'", got=repr(champion))
-        parents = map(Ref.from_json, hook.store.manifest(refs[0])["parents"])
-        (holdout,) = (ref for ref in parents if ref.kind == "dataset")
+        others = sorted({ref.name for ref in refs} - {name})
+        if others:
+            # A slip of the pen would else found an alias of its own, where nobody has to be beaten.
+            raise SpecError(
+                "champion is another model's alias",
+                expected=f"'{others[0]}@{alias}', of the challenger",
+                got=repr(champion),
+                fix="correct champion, or train the challenger with model=" + repr(name),
+            )
+        holdout = _parent(hook, refs[0], "dataset")
+        for ref in refs:
+            _check_unseen(hook, ref, holdout)
         row = hook.catalog.alias(name, alias)
         holder = hook.catalog.artifact(row.digest).ref if row else None
         return cls(name, alias, refs, holdout, partition, holder, options)
+
+
+def _check_unseen(hook: JobHook, predictions: Ref, holdout: Ref) -> None:
+    """Fail on a challenger that was trained on a span of its test set: it may have learnt that by heart."""
+    model = _parent(hook, predictions, "model")
+    seen = {digest for ref in _parents(hook, model, "dataset") for digest in _spans(hook, ref)}
+    shared = sorted(seen & _spans(hook, holdout))
+    if shared:
+        raise SpecError(
+            f"{model} was trained on samples that it is tested on",
+            expected=f"a test set without them, not {holdout}",
+            got=f"{len(shared)} spans in both, such as {shared[0][:12]}",
+            fix="bridge the test set as a dataset of its own",
+        )
+
+
+def _spans(hook: JobHook, dataset: Ref) -> set[str]:
+    return {ref.digest for ref in _parents(hook, dataset, "span")}
+
+
+def _parents(hook: JobHook, ref: Ref, kind: str) -> list[Ref]:
+    parents = map(Ref.from_json, hook.store.manifest(ref)["parents"])
+    return [parent for parent in parents if parent.kind == kind]
+
+
+def _parent(hook: JobHook, ref: Ref, kind: str) -> Ref:
+    (parent,) = _parents(hook, ref, kind)
+    return parent

@@ -69,7 +69,10 @@ class BuildDatasetOperator(JobOperator):
                     fix="give a later committed_before, or a shorter window",
                 )
         if missing:
-            self.log.info("Waiting for %d of %d spans of %s: %s", len(missing), len(days), self.dataset, missing[:5])
+            self.log.warning(
+                "Waiting for %d of %d spans of %s: %s. Bridge these days; execution_timeout= bounds the wait. %s",
+                len(missing), len(days), self.dataset, ", ".join(missing[:5]), hook.say_known("span", self.dataset),
+            )  # fmt: skip
             trigger = WindowTrigger(self.dataset, days)
             # Resumes here: by then the window is whole.
             self.defer(trigger=trigger, method_name="execute_window", timeout=self.execution_timeout)

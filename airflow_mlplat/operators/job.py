@@ -69,7 +69,7 @@ class JobOperator(BaseOperator):
                 self.log.info("Reused the result of job %s (%s)", spec.key[:12], spec.stage)
                 return self.finish(context, hook, spec, result, partition)
             handle = hook.launcher(self.launcher).submit(spec, limits_of(self.limits), labels(context))
-            self.log.info("Started job %s (%s) in %s", spec.key[:12], spec.stage, handle.directory)
+            self.log.info("Job %s (%s) runs in %s", spec.key[:12], spec.stage, handle.directory)
         if self.deferrable:
             # Past its timeout the task fails and nobody looks at the job any more, which then ends itself.
             trigger = JobTrigger(handle.to_json())

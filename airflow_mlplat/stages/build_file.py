@@ -42,7 +42,7 @@ class BuildFile:
         function = self._function("build")
         if function is None:
             raise BuildError(
-                f"{self.path.name} has no function build", expected="def build(params):", fix="define it there"
+                "the build file has no function build", expected="def build(params):", fix="define it there"
             )
         with self.blamed("build(params)"):
             return function(dict(params))
@@ -61,18 +61,18 @@ class BuildFile:
             self._names = self._run()
         function = self._names.get(name)
         if function is not None and not callable(function):
-            raise BuildError(f"{name} in {self.path.name} is no function", got=type(function).__name__)
+            raise BuildError(f"{name} in the build file is no function", got=type(function).__name__)
         return function
 
     def _run(self) -> dict[str, Any]:
         names: dict[str, Any] = {"__name__": "build_file", "__file__": str(self.path)}
-        with self.blamed("the file"):
+        with self.blamed("the code"):
             exec(compile(self.path.read_bytes(), str(self.path), "exec"), names)
         return names
 
     @contextmanager
     def blamed(self, doing: str) -> Iterator[None]:
-        """Turn what the user's code raises into a BuildError that names the file and the line.
+        """Turn what the user's code raises into a BuildError that names the line.
 
         Args:
             doing: What runs, `build(params)`.
@@ -85,7 +85,7 @@ class BuildFile:
         except MlplatError:
             raise
         except SyntaxError as error:
-            place = f"{self.path.name}, line {error.lineno}"
+            place = f"the build file, line {error.lineno}"
             raise BuildError(f"{place}: {error.msg}", got=repr((error.text or "").strip()), fix="mend it") from error
         except (Exception, SystemExit) as error:
             place, line = self._place(error)
@@ -96,9 +96,9 @@ class BuildFile:
         """The innermost line of the file that was running, and its text."""
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self.path)]
         if not frames:
-            return self.path.name, None
+            return "the build file", None
         line = f"Look at: {frames[-1].line}" if frames[-1].line else None
-        return f"{self.path.name}, line {frames[-1].lineno}", line
+        return f"the build file, line {frames[-1].lineno}", line
 
     def check_model(self, model: Any, kind: type, name: str) -> None:
         """Whether `build` returned what the framework trains.
@@ -109,7 +109,7 @@ class BuildFile:
         if not isinstance(model, kind):
             got = "nothing" if model is None else f"{type(model).__module__}.{type(model).__qualname__}"
             raise BuildError(
-                f"build(params) of {self.path.name} returned the wrong thing",
+                "build(params) of the build file returned the wrong thing",
                 expected=name,
                 got=got,
                 fix="return the model" if model is None else None,
@@ -128,7 +128,7 @@ class BuildFile:
         got = tuple(getattr(outputs, "shape", ())) or type(outputs).__name__
         if got != (PROBE_IMAGES, classes):
             raise BuildError(
-                f"the model of {self.path.name} has the wrong output",
+                "the model of the build file has the wrong output",
                 expected=f"shape (images, classes) = ({PROBE_IMAGES}, {classes})",
                 got=got,
                 fix='end it with a dense layer of params["classes"] outputs',

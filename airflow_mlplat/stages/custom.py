@@ -107,7 +107,7 @@ def train_by_user(training: Training, build_file: BuildFile) -> Trained:
     """
     function = build_file.train
     if function is None:
-        raise BuildError(f"{build_file.path.name} has no function train", expected="def train(ctx):")
+        raise BuildError("the build file has no function train", expected="def train(ctx):")
     ctx, started = TrainContext(training), time.monotonic()
     with build_file.blamed("train(ctx)"):
         function(ctx)

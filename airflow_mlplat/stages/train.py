@@ -33,8 +33,9 @@ def run(job: Job) -> Outcome:
     build_file = fetch_build_file(job)
     trainer = factory(build_file, options, len(samples.classes))
     job.log.info(
-        "Training on %d samples (%d held out) of %s for %d epochs of %d a batch",
-        len(training), len(validation), dataset, options.epochs, options.batch_size,
+        "Training on %d samples (%d held out, %d without a label) of %s for %d epochs of %d a batch",
+        len(training), len(validation), len(samples) - len(training) - len(validation), dataset, options.epochs,
+        options.batch_size,
     )  # fmt: skip
     checkpoints = Checkpoints(job.directory / CHECKPOINTS, job.spec.key, job.log)
     work = Training(job.log, options, trainer, training, validation, checkpoints)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 SCRATCH = "tmp"
 """Folder of files still being written, of the backends that keep them beside the finished ones."""
 
+WRITABLE = "see that the store can be written and has room, or set MLPLAT_STORE to another place"
+"""What to do when the storage refuses."""
+
 
 class Entry(NamedTuple):
     """One stored file.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from airflow_mlplat.errors import ConfigError, NotFoundError, StoreError
-from airflow_mlplat.store.backend import SCRATCH, Entry
+from airflow_mlplat.store.backend import SCRATCH, WRITABLE, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,7 +165,9 @@ def _storage(backend: LocalBackend, path: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise NotFoundError(f"{path} is not in the store {backend.url}") from error
     except OSError as error:
-        raise StoreError(f"{path} of the store {backend.url} cannot be read or written", got=error.strerror) from error
+        raise StoreError(
+            f"{path} of the store {backend.url} cannot be read or written", got=error.strerror, fix=WRITABLE
+        ) from error
 
 
 def _sync(path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from airflow_mlplat.errors import StoreError
 from airflow_mlplat.store import layout, tar
+from airflow_mlplat.store.backend import WRITABLE
 from airflow_mlplat.store.checksum import crc32c
 from airflow_mlplat.store.index import INDEX_DTYPE, keys_rows, npy_bytes
 
@@ -31,7 +32,9 @@ class ScratchFile:
         try:
             self._file: BinaryIO = self.path.open("wb")
         except OSError as error:
-            raise StoreError(f"{self.path} cannot be made", got=error.strerror) from error
+            raise StoreError(
+                f"the store {store.url} cannot be written", got=f"{error.strerror}: {self.path}", fix=WRITABLE
+            ) from error
 
     def write(self, content: bytes) -> None:
         """Append bytes."""

@@ -108,3 +108,15 @@ def test_unknown_roots_and_directions(catalog, make):
         catalog.lineage("model:" + "0" * 64)
     with pytest.raises(SpecError, match=r"unknown direction of a lineage; expected up \| down \| both; got 'sideways'"):
         catalog.lineage(make.model(1), "sideways")
+
+
+def test_a_node_is_found_by_the_beginning_of_its_name(catalog, make):
+    spec, model = make.job("train", "model", "fashion", files={"build.py": "ab" * 32}, number=1)
+    make.job("train", "model", "other", files={"build.py": "ac" * 32}, number=2)
+    for text, node in ((f"job:{spec.key[:12]}", f"job:{spec.key}"), ("file:abab", f"file:{'ab' * 32}")):
+        assert catalog.lineage(text, "down")["root"] == node
+        assert f"model:{model.digest}" in catalog.lineage(text, "down")["nodes"]
+    with pytest.raises(NotFoundError, match=r"'file:a' names several things; got file:aba.*, file:aca.*give more"):
+        catalog.lineage("file:a")
+    with pytest.raises(NotFoundError, match="nothing is known about file:ff"):
+        catalog.lineage("file:ff")

@@ -88,6 +88,16 @@ def world(places):
     def full(document):
         return {"format": 1, "name": "fashion", "files": {}, **document}
 
+    def record(partition, span, document):
+        """A span and the dataset of it."""
+        run = RunInfo("dag", f"run-{partition}", "task", -1, partition)
+        source = {"kind": "sql", "query": "SELECT *\n  FROM photos", "partition": partition}
+        catalog.commit_span(
+            span, partition, store.manifest(span), watermark=partition, fingerprint=None, source=source, run=run
+        )
+        return job("dataset", run, document, spans=[span])
+
+    found.record = record
     for day in (1, 2):
         partition = f"2026-01-0{day}"
         run = RunInfo("dag", f"run-{day}", "task", -1, partition)
@@ -95,11 +105,7 @@ def world(places):
             for number in range(4):
                 writer.add(Sample(f"{number}", bytes([day, number]) * 50, number % 2))
             span = writer.commit()
-        source = {"kind": "sql", "query": "SELECT *\n  FROM photos", "partition": partition}
-        catalog.commit_span(
-            span, partition, store.manifest(span), watermark=day, fingerprint=None, source=source, run=run
-        )
-        dataset = job("dataset", run, full(_dataset(span, partition)), spans=[span])
+        dataset = record(partition, span, full(_dataset(span, partition)))
         model = job("train", run, full({"kind": "model", "framework": "numpy", "parents": [dataset.to_json()]}))
         champion = found.models[-1].digest if found.models else None
         catalog.decide(

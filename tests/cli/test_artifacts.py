@@ -39,6 +39,37 @@ def test_show_dataset(mlplat, world, text):
     assert document["label_counts"] == [2, 2] and document["job"]
 
 
+def test_what_is_not_in_a_dataset_is_counted_and_listed(mlplat, world):
+    from airflow_mlplat.contract import canonical_json
+    from airflow_mlplat.store import Sample, SpanWriter
+
+    store, catalog = world.store, world.catalog
+    with SpanWriter(store, "bad", "2026-01-03", ["cat", "dog"]) as writer:
+        writer.add(Sample("1", b"one", 0))
+        writer.add(Sample("2", b"two"))
+        writer.add(Sample("3", b"three", 1))
+        writer.quarantine("4", "missing media", "'4.png'")
+        span = writer.commit()
+    drops = store.put_blob(canonical_json([{"row": 2, "key": "3", "reason": "undecodable"}]))
+    document = {
+        "format": 1, "kind": "dataset", "name": "bad", "classes": ["cat", "dog"], "samples": 2, "label_counts": [1, 0],
+        "dropped": {"undecodable": 1}, "files": {"drops.json": drops}, "parents": [span.to_json()],
+        "spans": [
+            {"partition": "2026-01-03", "digest": span.digest, "samples": 2, "dropped": 1, "drops": "drops.json"}
+        ],
+    }  # fmt: skip
+    world.record("2026-01-03", span, document)
+    shown = json.loads(mlplat("datasets", "show", "bad", "--output", "json")[1])
+    assert (shown["samples"], shown["unlabelled"], shown["quarantined"]) == (2, 1, {"missing media": 1})
+    rows = json.loads(mlplat("datasets", "quarantine", "bad", "--output", "json")[1])
+    assert rows == [
+        {"partition": "2026-01-03", "key": "4", "reason": "missing media", "detail": "'4.png'", "by": "bridge"},
+        {"partition": "2026-01-03", "key": "3", "reason": "undecodable", "detail": "", "by": "dataset"},
+    ]
+    assert catalog.artifact(span).document["quarantined"] == {"missing media": 1}
+    assert mlplat("datasets", "quarantine", "fashion")[1] == "No data found\n"
+
+
 def test_show_model(mlplat, world):
     code, out, _ = mlplat("models", "show", "fashion@champion")
     assert code == 0
@@ -52,3 +83,5 @@ def test_absent_things_are_the_users_error(mlplat, world):
     code, _, err = mlplat("datasets", "show", "fashion@champion")
     assert code == 64 and "fashion@champion is no dataset; got model:fashion@" in err
     assert "`airflow mlplat models show fashion@champion`" in err
+    code, _, err = mlplat("datasets", "show", f"span:fashion@{world.spans[0].digest}")
+    assert code == 64 and "`airflow mlplat lineage span:fashion@" in err

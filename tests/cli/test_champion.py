@@ -8,6 +8,8 @@ def test_show(mlplat, world):
     rows = json.loads(out)
     assert code == 0 and [row["digest"] for row in rows] == [model.digest for model in reversed(world.models)]
     assert mlplat("champion", "show", "fashion@champion", "--output", "json")[1] == out
+    decided = json.loads(mlplat("decisions", "list", "--output", "json")[1])
+    assert [row["decision"] for row in rows] == [row["digest"] for row in decided]
 
 
 def test_rollback_is_a_decision_of_its_own(mlplat, world):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from airflow_mlplat.catalog import open_catalog
+
 
 def test_every_command_has_its_function(parser):
     from airflow.cli.cli_config import GroupCommand
@@ -22,7 +24,7 @@ def test_every_command_has_its_function(parser):
             yield command
 
     found = [action for command in commands.commands() for action in actions(command)]
-    assert len(found) == 11
+    assert len(found) == 12
     for action in found:
         (path,) = [cell.cell_contents for cell in action.func.__closure__]
         module, _, name = path.rpartition(".")
@@ -43,6 +45,10 @@ def test_airflow_knows_the_commands(tmp_path, places):
     def mlplat(*words):
         return subprocess.run([airflow, "mlplat", *words], env=env, capture_output=True, text=True, check=False)
 
+    done = mlplat("models", "list")  # in the wrong folder, say
+    assert (done.returncode, done.stdout, places.home.joinpath("catalog.db").exists()) == (64, "", False)
+    assert "there is no catalog yet; expected" in done.stderr and "set MLPLAT_HOME" in done.stderr
+    open_catalog(places.catalog)
     done = mlplat("models", "list", "-o", "json")
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
     done = mlplat("models", "show", "x")

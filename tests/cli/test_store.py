@@ -65,7 +65,8 @@ def test_fsck_goes_on_past_a_damaged_manifest(mlplat, world):
     manifest.chmod(0o600)
     manifest.write_text("{}")
     code, out, err = mlplat("fsck")
-    assert code == 1 and manifest.name in err and "problems" in out
+    assert code == 1 and manifest.name in err and "6 artifacts, 4 jobs, 1 aliases" in out
+    assert "Restore what is damaged from a copy" in err
 
 
 def test_platform_errors_have_their_own_exit_code(mlplat, places):

@@ -32,6 +32,8 @@ def test_a_spec_has_what_the_installation_knows(hook, tmp_path: Path) -> None:
 def test_an_unknown_launcher_and_a_missing_build_file_are_told(hook, tmp_path: Path) -> None:
     from airflow_mlplat.errors import BuildError, SpecError
 
+    with pytest.raises(SpecError, match=r"that is no name .*; expected letters, digits, .*; got 'a@b'"):
+        hook.spec("train", "a@b", launcher="process", params={}, inputs={})
     with pytest.raises(SpecError, match="unknown launcher; expected process; got 'abacus'"):
         hook.launcher("abacus")
     with pytest.raises(BuildError, match=r"build file '.*net.py' does not exist"):

@@ -64,7 +64,10 @@ def test_it_goes_on_from_its_checkpoint(train, dataset, store):
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("    ctx.nosuch()", "train(ctx) of build.py, line 4 failed; got AttributeError: 'TrainContext' object has no"),
+        (
+            "    ctx.nosuch()",
+            "train(ctx) of the build file, line 4 failed; got AttributeError: 'TrainContext' object has no",
+        ),
         ("    ctx.report(loss=float('nan'))", "document is not plain JSON"),
     ],
 )

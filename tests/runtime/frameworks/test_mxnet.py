@@ -66,10 +66,10 @@ def train(ctx):
 """
 )
 MISTAKES = [
-    ("def build(params)\n", {}, "BuildError", ["build.py, line 1: "]),
+    ("def build(params)\n", {}, "BuildError", ["the build file, line 1: "]),
     (HEAD + "    return 3\n", {}, "BuildError", ["expected a Gluon block; got builtins.int"]),
     (HEAD, {}, "BuildError", ["returned the wrong thing", "got nothing", "return the model"]),
-    (HEAD + "    return nn.Nosuch()\n", {}, "BuildError", ["build.py, line 6 failed; got AttributeError"]),
+    (HEAD + "    return nn.Nosuch()\n", {}, "BuildError", ["the build file, line 6 failed; got AttributeError"]),
     (DENSE.format(7), {}, "BuildError", ["the wrong output; expected shape (images, classes) = (4, 10); got (4, 7)"]),
     (DENSE.format("10, in_units=81"), {}, "BuildError", ["the model on images of shape (None, 1, 8, 8)"]),
     (LOGITS, {"optimizer": "adagrad"}, "SpecError", ["unknown optimizer; expected adam | sgd; got 'adagrad'"]),

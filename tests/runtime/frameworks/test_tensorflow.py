@@ -54,11 +54,11 @@ def train(ctx):
 """
 )
 MISTAKES = [
-    ("def build(params)\n", {}, "BuildError", ["build.py, line 1: "]),
-    ("x = 1\n", {}, "BuildError", ["build.py has no function build"]),
+    ("def build(params)\n", {}, "BuildError", ["the build file, line 1: "]),
+    ("x = 1\n", {}, "BuildError", ["the build file has no function build"]),
     (HEAD + "    return 3\n", {}, "BuildError", ["expected a Keras model; got builtins.int"]),
     (HEAD + "    return\n", {}, "BuildError", ["returned the wrong thing", "got nothing", "return the model"]),
-    (HEAD + "    return layers.Nosuch()\n", {}, "BuildError", ["build.py, line 5 failed; got AttributeError"]),
+    (HEAD + "    return layers.Nosuch()\n", {}, "BuildError", ["the build file, line 5 failed; got AttributeError"]),
     (DENSE.format(7), {}, "BuildError", ["the wrong output; expected shape (images, classes) = (4, 10); got (4, 7)"]),
     (
         LOGITS.replace('params["shape"]', "(9, 9, 1)"),
