@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from argparse import Namespace
 
 import pytest
@@ -62,3 +64,16 @@ def test_rows(capsys):
 def test_documents(capsys):
     print_document({"name": "x", "counts": [1, 2]}, "table")
     assert capsys.readouterr().out == "name    x\ncounts  [1, 2]\n"
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    code = (
+        "from airflow_mlplat.cli.output import command, print_document\n"
+        "command(lambda args: [print_document({'line': n}, 'json') for n in range(100_000)] and None)(None)\n"
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True) as head:
+        assert head.stdout.readline() == "{\n"
+        head.stdout.close()
+        assert head.stderr.read() == ""
+        assert head.wait() == 0
