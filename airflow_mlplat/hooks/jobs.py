@@ -15,10 +15,10 @@ from airflow_mlplat.contract import JobResult, JobSpec, Ref, check_name
 from airflow_mlplat.errors import BuildError, SpecError
 from airflow_mlplat.hooks.settings import Settings, load_settings
 from airflow_mlplat.launchers import LAUNCHERS, code_version
-from airflow_mlplat.store import Store, open_store
 
 if TYPE_CHECKING:
     from airflow_mlplat.launchers import Launcher
+    from airflow_mlplat.store import Store
 
 
 class JobHook(BaseHook):
@@ -35,6 +35,8 @@ class JobHook(BaseHook):
     @cached_property
     def store(self) -> Store:
         """The store."""
+        from airflow_mlplat.store import open_store  # with numpy, which no DAG file needs
+
         return open_store(self.settings.store)
 
     @cached_property
