@@ -1,11 +1,20 @@
-"""Bridges: copy one partition of a source into the store as a span. Knows no Airflow."""
+"""Bridges: copy one partition of a source into the store as a span. Knows no Airflow.
+
+DAG files name sources; what copies them is imported when a task does it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.bridges.base import Bridged, Previous, Source
 from airflow_mlplat.bridges.completeness import Completeness, DoneFlag, MaxWatermark, RowCount
 from airflow_mlplat.bridges.csv_source import CsvSource
 from airflow_mlplat.bridges.media import Column, File
 from airflow_mlplat.bridges.sql import SqlSource
-from airflow_mlplat.bridges.transfer import bridge
+
+if TYPE_CHECKING:
+    from airflow_mlplat.bridges.transfer import bridge
 
 __all__ = [
     "Bridged",
@@ -21,3 +30,11 @@ __all__ = [
     "SqlSource",
     "bridge",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "bridge":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from airflow_mlplat.bridges.transfer import bridge
+
+    return bridge

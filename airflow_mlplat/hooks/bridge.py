@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.hook import BaseHook
 
-from airflow_mlplat.bridges import Bridged, Previous, Source, bridge
-from airflow_mlplat.catalog import RunInfo
+from airflow_mlplat.bridges import Bridged, Previous, Source
 from airflow_mlplat.hooks.jobs import JobHook
 from airflow_mlplat.hooks.sources import media_filesystem, source_client
+
+if TYPE_CHECKING:
+    from airflow_mlplat.catalog import RunInfo
 
 
 class BridgeHook(BaseHook):
@@ -37,6 +39,8 @@ class BridgeHook(BaseHook):
             UserError: What `airflow_mlplat.bridges.bridge` says.
             PlatformError: The source, the store or the catalog fails.
         """
+        from airflow_mlplat.bridges import bridge
+
         installation = JobHook()
         row = installation.catalog.current_span(dataset, run.partition)
         bridged = bridge(

@@ -1,4 +1,7 @@
-"""The store, the catalog and the launchers of this installation, behind one hook: all I/O that operators do."""
+"""The store, the catalog and the launchers of this installation, behind one hook: all I/O that operators do.
+
+Store and catalog are imported when a task first asks for them: DAG files, which Airflow parses all the time, never do.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.hook import BaseHook
 
-from airflow_mlplat.catalog import Catalog, RunInfo, open_catalog
 from airflow_mlplat.contract import JobResult, JobSpec, Ref, check_name
 from airflow_mlplat.errors import BuildError, SpecError
 from airflow_mlplat.hooks.settings import Settings, load_settings
 from airflow_mlplat.launchers import LAUNCHERS, code_version
 
 if TYPE_CHECKING:
+    from airflow_mlplat.catalog import Catalog, RunInfo
     from airflow_mlplat.launchers import Launcher
     from airflow_mlplat.store import Store
 
@@ -35,13 +38,15 @@ class JobHook(BaseHook):
     @cached_property
     def store(self) -> Store:
         """The store."""
-        from airflow_mlplat.store import open_store  # with numpy, which no DAG file needs
+        from airflow_mlplat.store import open_store
 
         return open_store(self.settings.store)
 
     @cached_property
     def catalog(self) -> Catalog:
         """The catalog, upgraded to this version's tables."""
+        from airflow_mlplat.catalog import open_catalog
+
         return open_catalog(self.settings.catalog)
 
     def launcher(self, name: str) -> Launcher:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlplat.catalog import DecisionInput, DecisionRow, RunInfo
 from airflow_mlplat.contract import JobResult, JobSpec, Ref, digest
 from airflow_mlplat.errors import PlatformError, SpecError
 from airflow_mlplat.hooks.jobs import JobHook
@@ -16,6 +15,8 @@ from airflow_mlplat.operators.task import run_info, task_errors
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_mlplat.catalog import DecisionRow, RunInfo
 
 MAX_COMPARISONS = 5
 """So often may the champion move under one comparison before the task gives up and leaves it to its retries."""
@@ -107,6 +108,8 @@ class CompareOperator(JobOperator):
 
     def decide(self, hook: JobHook, spec: JobSpec, result: JobResult, run: RunInfo) -> DecisionRow:
         """Record the gate's verdict and, when it says so and still holds, move the champion."""
+        from airflow_mlplat.catalog import DecisionInput
+
         comparison, ref = self.comparison(hook, run.partition), result.outputs["decision"]
         others = [row.alias for row in hook.catalog.aliases() if row.name == comparison.name]
         if others and comparison.alias not in others:

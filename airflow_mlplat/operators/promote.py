@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_mlplat.catalog import DecisionInput
 from airflow_mlplat.contract import Ref, digest
 from airflow_mlplat.errors import UserError
 from airflow_mlplat.hooks.jobs import JobHook
@@ -34,6 +33,8 @@ class PromoteOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Move the champion in the transaction that checks that it has not moved."""
+        from airflow_mlplat.catalog import DecisionInput
+
         with task_errors():
             hook = JobHook()
             ref = Ref.from_json(self.decision)

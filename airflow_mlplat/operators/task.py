@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_mlplat.catalog import RunInfo
 from airflow_mlplat.contract import Ref
 from airflow_mlplat.errors import SpecError, UserError
 from airflow_mlplat.hooks.jobs import JobHook
 from airflow_mlplat.launchers import Limits
+
+if TYPE_CHECKING:
+    from airflow_mlplat.catalog import RunInfo
 
 
 @contextmanager
@@ -46,6 +48,8 @@ def limits_of(given: Mapping[str, Any] | None) -> Limits:
 
 def run_info(context: Mapping[str, Any], partition: str) -> RunInfo:
     """Who did it, for the catalog."""
+    from airflow_mlplat.catalog import RunInfo
+
     ti = context["ti"]
     return RunInfo(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, partition)
 
