@@ -129,13 +129,13 @@ class LocalBackend:
                 if (self.root / path).stat().st_mtime >= modified_before:
                     return False
                 (self.root / path).rename(aside)
-            except FileNotFoundError:
+                # Touched between the look and the rename: whoever touched it counts on it.
+                renewed = aside.stat().st_mtime >= modified_before
+            except FileNotFoundError:  # another collector was faster
                 return False
-            # Touched between the look and the rename: whoever touched it counts on it.
-            renewed = aside.stat().st_mtime >= modified_before
             if renewed:
                 self._link(aside, path)
-            aside.unlink()
+            aside.unlink(missing_ok=True)
             return not renewed
 
     def local_path(self, path: str) -> Path | None:
