@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from airflow_mlplat.errors import SpecError
 
 if TYPE_CHECKING:
     from airflow_mlplat.contract import Ref
@@ -17,12 +20,16 @@ class Subset:
 
     Args:
         samples: All.
-        rows: Positions of those to take, int64 (n,).
+        rows: Which of them, int64 (n,), ascending.
+
+    Raises:
+        SpecError: The rows do not ascend.
     """
 
     def __init__(self, samples: Samples, rows: np.ndarray) -> None:
-        self._samples, self._rows = samples, rows
-        self.labels: np.ndarray = samples.labels[rows]
+        self._samples, self._rows = samples, np.asarray(rows, np.int64)
+        if (self._rows[1:] <= self._rows[:-1]).any():
+            raise SpecError("rows of a subset do not ascend", fix="sort them, each once")
 
     @property
     def ref(self) -> Ref:
@@ -34,16 +41,43 @@ class Subset:
         """Names of all classes."""
         return self._samples.classes
 
+    @property
+    def partitions(self) -> list[str]:
+        """Of each span, in order."""
+        return self._samples.partitions
+
+    @cached_property
+    def shard_ends(self) -> np.ndarray:
+        """int64 (S,), ascending: how many of them there are up to the end of each shard."""
+        return self._ends(self._samples.shard_ends)
+
+    @cached_property
+    def span_ends(self) -> np.ndarray:
+        """int64 (P,), ascending: how many of them there are up to the end of each span."""
+        return self._ends(self._samples.span_ends)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """All labels: int64 (n,), -1 where missing. Read at the first use."""
+        return self._samples.labels_at(self._rows)
+
+    def labels_at(self, rows: np.ndarray) -> np.ndarray:
+        """The labels of some: int64 (m,) in [0, n) → int64 (m,), -1 where missing."""
+        return self._samples.labels_at(self._rows[rows])
+
     def __len__(self) -> int:
         return len(self._rows)
 
-    def key(self, position: int) -> str:
+    def key(self, row: int) -> str:
         """The key of one sample."""
-        return self._samples.key(int(self._rows[position]))
+        return self._samples.key(int(self._rows[row]))
 
-    def media(self, position: int) -> bytes:
+    def media(self, row: int) -> bytes:
         """The media bytes of one sample, checked."""
-        return self._samples.media(int(self._rows[position]))
+        return self._samples.media(int(self._rows[row]))
+
+    def _ends(self, ends: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self._rows, ends).astype(np.int64)
 
 
 def held_out(keys: np.ndarray, fraction: float) -> np.ndarray:

@@ -109,7 +109,7 @@ class _Check:
         """Whether a span or a dataset adds up."""
         if document["kind"] in ("span", "dataset"):
             try:
-                Samples(self.store, Ref(document["kind"], document["name"], path[-69:-5])).keys()
+                Samples(self.store, Ref(document["kind"], document["name"], path[-69:-5])).verify()
             except (MlplatError, KeyError, TypeError, IndexError) as error:
                 self.problem(path, f"cannot be read: {error}")
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import io
+import math
+import mmap
+from typing import NamedTuple, Union
 
 import numpy as np
 
 from airflow_mlplat.errors import CorruptionError, SpecError
+
+Buffer = Union[bytes, mmap.mmap]
 
 INDEX_DTYPE = np.dtype([("offset", "<u8"), ("size", "<u4"), ("crc32c", "<u4"), ("label", "<i8")])
 """One row a sample: where its media begin in the shard, their bytes, their CRC-32C, the label's class or -1."""
@@ -71,3 +76,52 @@ def read_npy(content: bytes, path: str) -> np.ndarray:
         raise CorruptionError(f"{path} is not an array", got=error) from error
     array.flags.writeable = False
     return array
+
+
+class NpyHead(NamedTuple):
+    """What the head of a .npy file says.
+
+    Args:
+        dtype: Of the items.
+        shape: Of the array.
+        start: Where the items begin, in bytes.
+    """
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    start: int
+
+    def array(self, buffer: Buffer, path: str) -> np.ndarray:
+        """The array that lies in a whole file's bytes, in C order: a view of them, read-only if they are.
+
+        Raises:
+            CorruptionError: The file is shorter than its head says, or holds Python objects.
+        """
+        count = math.prod(self.shape)
+        try:
+            flat = np.frombuffer(buffer, self.dtype, count, self.start) if count else np.empty(0, self.dtype)
+        except ValueError as error:
+            raise CorruptionError(f"{path} is not an array", got=error) from error
+        return flat.reshape(self.shape)
+
+
+def npy_head(buffer: Buffer, path: str) -> NpyHead:
+    """The head of a .npy file of version 1.0.
+
+    Args:
+        buffer: The file's bytes.
+        path: For the message.
+
+    Raises:
+        CorruptionError: Not such a file.
+    """
+    size = 10 + int.from_bytes(buffer[8:10], "little")  # NEP 1: magic, version, then the length of the rest
+    file = io.BytesIO(buffer[:size])
+    try:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"version {version} of the format")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    except (ValueError, TypeError) as error:
+        raise CorruptionError(f"{path} is not an array", got=error) from error
+    return NpyHead(dtype, shape, size)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import mmap
 import threading
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_mlplat.errors import CorruptionError, NotFoundError, StoreError
 from airflow_mlplat.store import layout
@@ -17,8 +16,15 @@ OPEN_SHARDS = 128
 """Shards kept mapped: each holds a file descriptor, of which a process often has 1024."""
 
 
+class ShardReader(Protocol):
+    """What `Samples` reads shards by: `ShardRanges`, or the cache of `data.cache`."""
+
+    def read(self, shard: str, offset: int, size: int) -> bytes:
+        """`size` bytes from `offset` of the shard of that SHA-256, fewer at its end. Called from several threads."""
+
+
 class ShardRanges:
-    """Reads ranges of shards: from memory maps of the latest used, or else from the backend. Thread-safe.
+    """Reads ranges of shards: from memory maps of the latest opened, or else from the backend. Thread-safe.
 
     Args:
         backend: Where the shards lie.
@@ -28,7 +34,7 @@ class ShardRanges:
     def __init__(self, backend: Backend, open_shards: int = OPEN_SHARDS) -> None:
         self._backend, self._open_shards = backend, open_shards
         self._lock = threading.Lock()
-        self._maps: OrderedDict[str, Any] = OrderedDict()
+        self._maps: dict[str, Any] = {}
 
     def read(self, shard: str, offset: int, size: int) -> bytes:
         """`size` bytes from `offset` of a shard, fewer at its end.
@@ -36,27 +42,28 @@ class ShardRanges:
         Raises:
             CorruptionError: There is no such shard, though a manifest names it.
         """
+        mapped = self._maps.get(shard)  # without the lock: looking into a dict is atomic
+        if mapped is not None:
+            return mapped[offset : offset + size]
         path = layout.shard_path(shard)
         try:
-            mapped = self._map(path)
+            mapped = self._map(shard, path)
             return self._backend.read_range(path, offset, size) if mapped is None else mapped[offset : offset + size]
         except NotFoundError as error:
             raise CorruptionError(f"{path} is missing from the store {self._backend.url}") from error
 
-    def _map(self, path: str) -> Any:
+    def _map(self, shard: str, path: str) -> Any:
+        local = self._backend.local_path(path)
+        if local is None or not self._backend.size(path):  # an empty file cannot be mapped
+            return None
         with self._lock:
-            if path in self._maps:
-                self._maps.move_to_end(path)
-                return self._maps[path]
-            local = self._backend.local_path(path)
-            if local is None or not self._backend.size(path):  # an empty file cannot be mapped
-                return None
-            try:
-                with local.open("rb") as file:
-                    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            except OSError as error:
-                raise StoreError(f"{local} cannot be mapped", got=error.strerror) from error
-            self._maps[path] = mapped
-            if len(self._maps) > self._open_shards:
-                self._maps.popitem(last=False)  # unmapped when its last reader lets go
-            return mapped
+            if shard not in self._maps:
+                try:
+                    with local.open("rb") as file:
+                        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                except OSError as error:
+                    raise StoreError(f"{local} cannot be mapped", got=error.strerror) from error
+                while len(self._maps) >= self._open_shards:
+                    del self._maps[next(iter(self._maps))]  # the oldest; unmapped when its last reader lets go
+                self._maps[shard] = mapped
+            return self._maps[shard]

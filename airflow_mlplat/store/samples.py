@@ -1,166 +1,210 @@
-"""Reading samples by position, over all shards of a span or of a dataset's spans, less the dropped rows."""
+"""Reading samples by row, over all shards of a span or of a dataset's spans, less the dropped rows.
+
+Opening reads manifests alone. A shard's index is read and verified when a sample of the shard is first asked for, its
+keys when a key is, the lists of dropped rows when a row is first looked for.
+"""
 
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from airflow_mlplat.contract import Ref
-from airflow_mlplat.errors import CorruptionError, NotFoundError, SpecError
+from airflow_mlplat.errors import CorruptionError, SpecError
 from airflow_mlplat.store import layout, tar
 from airflow_mlplat.store.checksum import crc32c
-from airflow_mlplat.store.index import INDEX_DTYPE, NO_LABEL, read_npy
-from airflow_mlplat.store.ranges import ShardRanges
+from airflow_mlplat.store.parts import PARTS, Part, shard_rows
+from airflow_mlplat.store.ranges import ShardRanges, ShardReader
+from airflow_mlplat.store.shard_index import ShardIndex, label_table, open_index
+from airflow_mlplat.store.sidecars import Opened, Sidecars, most_open
 from airflow_mlplat.store.store import Store
 
 _MEND = "restore the shard from a copy, or delete it and bridge its partition again"
+_ROWS_A_SHARD = 8
+"""With fewer rows than this for each shard, their labels are sooner found one by one than shard by shard."""
 
 
 class Samples:
-    """The samples of a committed span or dataset, by position 0 … n-1. Safe to share between threads.
+    """The samples of a committed span or dataset, by row 0 … n-1. Safe to share between threads.
 
     Args:
         store: Where they lie.
         ref: A span or a dataset.
+        reader: Reads the shards; None reads them from the store.
 
     Raises:
         SpecError: A reference to something else.
         NotFoundError: It is not in the store.
-        CorruptionError: A manifest or an index is damaged.
+        CorruptionError: A manifest is damaged, or does not add up.
     """
 
-    def __init__(self, store: Store, ref: Ref) -> None:
-        if ref.kind not in _PARTS:
+    def __init__(self, store: Store, ref: Ref, reader: ShardReader | None = None) -> None:
+        if ref.kind not in PARTS:
             raise SpecError("only spans and datasets have samples", expected="span | dataset", got=ref)
         self.ref = ref
         self._store = store
         manifest = store.manifest(ref)
         self.classes: list[str] = list(manifest["classes"])
-        self._shards: list[dict[str, Any]] = []
-        self._kept: list[np.ndarray] = []  # of each shard, which rows: bool
-        tables = [np.empty(0, INDEX_DTYPE)]
-        for span, dropped in _PARTS[ref.kind](store, ref, manifest):
-            self._add_span(span, dropped, tables)
-        self._index = np.concatenate(tables)
-        self._shard_of = np.repeat(np.arange(len(self._kept), dtype=np.int32), [kept.sum() for kept in self._kept])
-        self.labels: np.ndarray = self._index["label"].astype(np.int64)
-        self.labels.flags.writeable = False
-        self._ranges = ShardRanges(store.backend)
-        self._keys: np.ndarray | None = None
-        if len(self) != manifest["samples"]:
-            raise CorruptionError(f"{ref} has another number of samples", expected=manifest["samples"], got=len(self))
-
-    def _add_span(self, span: dict[str, Any], dropped: np.ndarray, tables: list[np.ndarray]) -> None:
-        start = 0
-        for shard in span["shards"]:
-            index = self._sidecar(layout.index_path(shard["index_sha256"]), shard["index_sha256"], shard["samples"])
-            if index.dtype != INDEX_DTYPE:
-                raise CorruptionError(f"index of shard {shard['sha256']}", expected=INDEX_DTYPE, got=index.dtype)
-            kept = np.ones(len(index), bool)
-            kept[dropped[(start <= dropped) & (dropped < start + len(index))] - start] = False
-            rows = index[kept]
-            rows["label"] = _translated(rows["label"], span["classes"], self.classes)
-            self._shards.append(shard)
-            self._kept.append(kept)
-            tables.append(rows)
-            start += len(index)
-        if len(dropped) and not 0 <= dropped.min() <= dropped.max() < start:
-            raise CorruptionError(f"{self.ref} drops rows that its span has not", expected=f"rows below {start}")
-
-    def _sidecar(self, path: str, sha256: str, rows: int) -> np.ndarray:
-        try:
-            array = read_npy(self._store.verified(path, sha256), path)
-        except NotFoundError as error:
-            raise CorruptionError(f"{path} is missing from the store {self._store.url}") from error
-        if array.shape != (rows,):
-            raise CorruptionError(f"{path} has another number of rows", expected=(rows,), got=array.shape)
-        return array
+        self._parts: list[Part] = PARTS[ref.kind](store, ref, manifest)
+        self._shards = [(shard, part.classes) for part in self._parts for shard in part.shards]
+        self.partitions: list[str] = [part.partition for part in self._parts]
+        """Of each span, in order."""
+        self.span_ends: np.ndarray = _fixed(np.cumsum([part.samples for part in self._parts], dtype=np.int64))
+        """int64 (P,): how many samples there are up to the end of each span."""
+        self._n = sum(part.samples for part in self._parts)
+        if self._n != manifest["samples"]:
+            raise CorruptionError(f"{ref} has another number of samples", expected=manifest["samples"], got=self._n)
+        self._sidecars, most = Sidecars(store), most_open()
+        self._indexes: Opened[ShardIndex] = Opened(self._open_index, most)
+        self._keys: Opened[np.ndarray] = Opened(self._open_keys, most)
+        self._read = (ShardRanges(store.backend, most) if reader is None else reader).read
+        self._crc32c = crc32c
 
     def __len__(self) -> int:
-        return len(self._index)
+        return self._n
+
+    @cached_property
+    def _rows(self) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+        return shard_rows(self._store, self._parts)
+
+    @cached_property
+    def shard_ends(self) -> np.ndarray:
+        """int64 (S,), ascending: how many samples there are up to the end of each shard."""
+        return _fixed(self._rows[0])
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return self.shard_ends.tolist()
+
+    def _open_index(self, number: int) -> ShardIndex:
+        shard, classes = self._shards[number]
+        start = self._ends[number - 1] if number else 0
+        gaps = self._rows[1].get(number)
+        return open_index(self._sidecars, shard, start, gaps, label_table(classes, self.classes))
+
+    def _open_keys(self, number: int) -> np.ndarray:
+        shard = self._shards[number][0]
+        keys = self._sidecars.open(layout.keys_path(shard["keys_sha256"]), shard["keys_sha256"], shard["samples"])
+        return keys["key"]
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """All labels: int64 (n,), -1 where missing, read-only. Read at the first use, 8 bytes a sample."""
+        labels = np.empty(self._n, np.int64)
+        for number, (first, last) in enumerate(zip([0, *self._ends], self._ends)):
+            labels[first:last] = self._indexes[number].labels(np.arange(first, last))
+        return _fixed(labels)
+
+    def labels_at(self, rows: np.ndarray) -> np.ndarray:
+        """The labels of some samples.
+
+        Args:
+            rows: int64 (m,), each in [0, n).
+
+        Returns:
+            int64 (m,), -1 where missing.
+        """
+        rows = np.asarray(rows, np.int64)
+        if len(rows) < _ROWS_A_SHARD * len(self._shards):
+            return np.array([self._index(row).label(row) for row in rows.tolist()], np.int64)
+        for row in (rows.min(), rows.max()):
+            self._index(row)
+        labels = np.empty(len(rows), np.int64)
+        numbers = np.searchsorted(self.shard_ends, rows, "right")
+        order = np.argsort(numbers, kind="stable")
+        counts = np.bincount(numbers, minlength=len(self._shards))
+        for number, chosen in enumerate(np.split(order, np.cumsum(counts[:-1]))):
+            if len(chosen):
+                index = self._indexes[number]
+                labels[chosen] = index.labels(rows[chosen] - index.start)
+        return labels
 
     def keys(self) -> np.ndarray:
-        """All keys in UTF-8: (n,) of dtype S, read-only. Loaded at the first call."""
-        if self._keys is None:
-            parts = [np.empty(0, "S1")]
-            for shard, kept in zip(self._shards, self._kept):
-                sha256 = shard["keys_sha256"]
-                parts.append(self._sidecar(layout.keys_path(sha256), sha256, shard["samples"])["key"][kept])
-            keys = np.concatenate(parts)
-            keys.flags.writeable = False
-            self._keys = keys
-        return self._keys
+        """All keys in UTF-8: (n,) of dtype S, read-only. Read at every call, as many bytes a sample as the longest."""
+        keys = np.empty(self._n, "S1")
+        for number, (first, last) in enumerate(zip([0, *self._ends], self._ends)):
+            found, gaps = self._open_keys(number), self._rows[1].get(number)
+            if found.dtype.itemsize > keys.dtype.itemsize:
+                keys = keys.astype(found.dtype)
+            keys[first:last] = found if gaps is None else np.delete(found, gaps + np.arange(len(gaps)))
+        return _fixed(keys)
 
-    def key(self, position: int) -> str:
+    def verify(self) -> None:
+        """Read every index, every keys file and every list of dropped rows, one after the other.
+
+        Raises:
+            CorruptionError: One is missing, damaged, or not of so many samples.
+        """
+        for number, (first, last) in enumerate(zip([0, *self._ends], self._ends)):
+            self._open_index(number).labels(np.arange(first, last))
+            self._open_keys(number)
+
+    def key(self, row: int) -> str:
         """The key of one sample."""
-        return self.keys()[self._checked(position)].decode()
+        place = self._index(row).place(row)
+        return self._keys[bisect_right(self._ends, row)][place].decode()
 
-    def media(self, position: int) -> bytes:
-        """The media bytes of one sample, checked.
+    def media(self, row: int, check: bool = True) -> bytes:
+        """The media bytes of one sample.
+
+        Args:
+            row: In [0, n).
+            check: False leaves out the comparison of the CRC-32C, to measure what it costs.
 
         Raises:
             CorruptionError: They are not what was written; names the key and the shard.
         """
-        row = self._index[self._checked(position)]
-        shard = self._shards[self._shard_of[position]]["sha256"]
-        media = self._ranges.read(shard, int(row["offset"]), int(row["size"]))
-        if crc32c(media) != row["crc32c"]:
-            raise CorruptionError(
-                f"sample {self.key(position)!r} in {layout.shard_path(shard)} of {self._store.url} is damaged",
-                expected=f"CRC-32C {row['crc32c']:08x} of {row['size']} bytes",
-                got=f"{crc32c(media):08x} of {len(media)} bytes",
-                fix=_MEND,
-            )
+        index = self._index(row)
+        offset, size, crc = index.entry(row)
+        media = self._read(index.sha256, offset, size)
+        if check and self._crc32c(media) != crc:
+            raise self._damaged(row, media)
         return media
 
-    def metadata(self, position: int) -> dict[str, Any] | None:
+    def media_at(self, rows: Iterable[int], check: bool = True) -> list[bytes]:
+        """The media bytes of some samples: `media` of each, with less done in between."""
+        return [self.media(row, check) for row in rows]
+
+    def metadata(self, row: int) -> dict[str, Any] | None:
         """What else the source knew of a sample, None if nothing. Covered by the shard's SHA-256, not by the CRC-32C.
 
         Raises:
             CorruptionError: It cannot be read.
         """
-        row = self._index[self._checked(position)]
-        shard, size = self._shards[self._shard_of[position]]["sha256"], int(row["size"])
-        after = int(row["offset"]) + size + tar.padding(size)
+        index = self._index(row)
+        offset, size, _ = index.entry(row)
+        after = offset + size + tar.padding(size)
         try:
-            member = tar.parse_header(self._ranges.read(shard, after, tar.BLOCK))
+            member = tar.parse_header(self._read(index.sha256, after, tar.BLOCK))
             if member is None or not member[0].endswith(".json"):
                 return None
-            return json.loads(self._ranges.read(shard, after + tar.BLOCK, member[1]))
+            return json.loads(self._read(index.sha256, after + tar.BLOCK, member[1]))
         except (ValueError, CorruptionError) as error:
-            what = f"metadata of sample {self.key(position)!r} in {layout.shard_path(shard)} of {self._store.url}"
+            what = f"metadata of sample {self.key(row)!r} in {layout.shard_path(index.sha256)} of {self._store.url}"
             raise CorruptionError(f"{what} are damaged", got=error, fix=_MEND) from error
 
-    def _checked(self, position: int) -> int:
-        if not 0 <= position < len(self):
-            raise IndexError(f"position {position} of {len(self)} samples")
-        return position
+    def _index(self, row: int) -> ShardIndex:
+        """Of the shard that a row lies in."""
+        if not 0 <= row < self._n:
+            raise IndexError(f"row {row} of {self._n} samples")
+        return self._indexes[bisect_right(self._ends, row)]
+
+    def _damaged(self, row: int, media: bytes) -> CorruptionError:
+        index = self._index(row)
+        _, size, crc = index.entry(row)
+        return CorruptionError(
+            f"sample {self.key(row)!r} in {layout.shard_path(index.sha256)} of {self._store.url} is damaged",
+            expected=f"CRC-32C {crc:08x} of {size} bytes",
+            got=f"{crc32c(media):08x} of {len(media)} bytes",
+            fix=_MEND,
+        )
 
 
-def _span_part(store: Store, ref: Ref, manifest: dict[str, Any]) -> Any:
-    yield manifest, np.empty(0, np.int64)
-
-
-def _dataset_parts(store: Store, ref: Ref, manifest: dict[str, Any]) -> Any:
-    """(span manifest, dropped rows int64 ascending) of each span."""
-    for parent, part in zip(manifest["parents"], manifest["spans"]):
-        span = store.manifest(Ref.from_json(parent))
-        if parent["digest"] != part["digest"]:
-            raise CorruptionError(
-                f"{ref}: its parents are not its spans", expected=part["digest"], got=parent["digest"]
-            )
-        drops = json.loads(store.blob(manifest["files"][part["drops"]])) if part["drops"] else []
-        yield span, np.array([drop["row"] for drop in drops], np.int64)
-
-
-_PARTS = {"span": _span_part, "dataset": _dataset_parts}
-
-
-def _translated(labels: np.ndarray, source: list[str], target: list[str]) -> np.ndarray:
-    """Labels of a span as labels of the dataset, by class name; of a class that the dataset has not: missing."""
-    if source == target:
-        return labels
-    table = np.array([target.index(name) if name in target else NO_LABEL for name in source] + [NO_LABEL], np.int64)
-    return table[labels]  # NO_LABEL is -1, the last entry
+def _fixed(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array

@@ -55,16 +55,16 @@ def test_span(store, span, samples):
     assert [key.decode() for key in read.keys().tolist()] == [s.key for s in samples]
     assert [read.media(i) for i in range(20)] == [s.media for s in samples]
     assert [read.metadata(i) for i in range(20)] == [s.metadata for s in samples]
-    for array in (read.labels, read.keys()):
+    for array in (read.labels, read.keys(), read.shard_ends, read.span_ends):
         with pytest.raises(ValueError, match="read-only"):
-            array[0] = array[1]
+            array[0] = array[0]
 
 
 @pytest.mark.parametrize("position", [-1, 20])
 def test_position_out_of_range(store, span, position):
     read = Samples(store, span)
     for method in (read.media, read.key, read.metadata):
-        with pytest.raises(IndexError, match=f"position {position} of 20 samples"):
+        with pytest.raises(IndexError, match=f"row {position} of 20 samples"):
             method(position)
 
 
@@ -95,6 +95,82 @@ def test_dataset_of_several_spans_with_drops(store, write, samples):
     assert [read.media(i) for i in range(20)] == [s.media for s in expected]
     assert [read.metadata(i) for i in range(20)] == [s.metadata for s in expected]
     assert read.labels.tolist() == [-1 if s.label is None else s.label for s in expected]
+
+
+def test_where_shards_and_spans_end(store, write, samples):
+    refs = [write(), write("2026-01-02", samples[:5]), write("2026-01-03", [])]
+    read = Samples(store, build(store, refs, [[0, 7, 8, 19], [0, 1, 2, 3, 4], []]))
+    sizes = [shard["samples"] for ref in refs for shard in store.manifest(ref)["shards"]]
+    assert len(sizes) > 3
+    kept = np.delete(np.repeat(np.arange(len(sizes)), sizes), [0, 7, 8, 19, 20, 21, 22, 23, 24])
+    assert read.shard_ends.dtype == read.span_ends.dtype == np.int64
+    assert read.shard_ends.tolist() == np.cumsum(np.bincount(kept, minlength=len(sizes))).tolist()
+    assert read.span_ends.tolist() == [16, 16, 16]
+    assert read.partitions == ["2026-01-01", "2026-01-02", "2026-01-03"]
+
+
+@settings(max_examples=60)
+@given(dropped=st.sets(st.integers(0, 19)), chosen=st.lists(st.integers(0, 19), max_size=100))
+def test_labels_at_rows(dropped, chosen, tmp_path_factory):
+    """Few rows are looked up one by one, many by shard: both as all labels at once."""
+    store = open_store(tmp_path_factory.getbasetemp() / "labels")
+    with SpanWriter(store, "pets", "p", ["a", "b", "c"], shard_bytes=8000) as writer:
+        for i in range(20):
+            writer.add(Sample(f"{i:02d}", b"x" * 100, (0, 1, 2, None)[i % 4]))
+        span = writer.commit()
+    read = Samples(store, build(store, [span], [sorted(dropped)], classes=("c", "a")))
+    expected = [(1, -1, 0, -1)[i % 4] for i in range(20) if i not in dropped]
+    assert read.labels.tolist() == expected
+    rows = np.array([row for row in chosen if row < len(expected)], np.int64)
+    found = read.labels_at(rows)
+    assert (found.dtype, found.tolist()) == (np.int64, [expected[row] for row in rows.tolist()])
+
+
+@pytest.mark.parametrize("times", [1, 50])
+@pytest.mark.parametrize("row", [-1, 20])
+def test_labels_at_rows_out_of_range(store, span, row, times):
+    with pytest.raises(IndexError, match=f"row {row} of 20 samples"):
+        Samples(store, span).labels_at(np.array([0, row] * times))
+
+
+def test_opening_reads_manifests_alone(store, write, samples):
+    """What is damaged in one shard is told when that shard is used, and not before."""
+    refs = [write(), write("2026-01-02", [Sample("z", b"other", 1)])]
+    made = build(store, refs, [[3], []])
+    folder = store.backend.root / "shards"
+    for shard in store.manifest(refs[0])["shards"][1:]:
+        (folder / f"index-{shard['index_sha256']}.idx.npy").unlink()
+        (folder / f"keys-{shard['keys_sha256']}.keys.npy").unlink()
+    read = Samples(store, made)
+    assert (len(read), read.media(0), read.key(0)) == (20, samples[0].media, "k/000.x")
+    assert (read.media(19), read.key(19), read.labels_at(np.array([19])).tolist()) == (b"other", "z", [1])
+    for use in (read.media, read.metadata, read.key, lambda row: read.labels, lambda row: read.keys()):
+        with pytest.raises(CorruptionError, match=r"shards/(index|keys)-[0-9a-f]{64}\..* is missing from the store"):
+            use(18)
+
+
+def test_a_reader_of_ones_own(store, span, samples):
+    asked = []
+
+    class Reader:
+        def read(self, shard, offset, size):
+            asked.append((shard, offset, size))
+            return store.backend.read_range(f"shards/shard-{shard}.tar", offset, size)
+
+    read = Samples(store, span, reader=Reader())
+    assert read.media(0) == samples[0].media
+    assert asked == [(store.manifest(span)["shards"][0]["sha256"], 512, len(samples[0].media))]
+
+
+def test_bulk_and_unchecked(store, write, samples, flip):
+    span = write(rows=samples[:3])
+    read = Samples(store, span)
+    assert read.media_at([2, 0]) == [samples[2].media, samples[0].media]
+    flip("shards/*.tar", 512)
+    assert read.media(0, check=False) != samples[0].media
+    assert read.media_at([0], check=False) == [read.media(0, check=False)]
+    with pytest.raises(CorruptionError, match=r"'k/000\.x'"):
+        read.media_at([1, 0])
 
 
 def test_every_row_dropped(store, write, samples):
@@ -155,17 +231,31 @@ def test_damaged_metadata(store, write, samples, flip, case):
 def test_damaged_sidecar(store, span, flip, pattern):
     path = flip(pattern)
     with pytest.raises(CorruptionError, match=f"{path} of the store file:///.* is damaged; expected SHA-256"):
-        Samples(store, span).keys()
+        Samples(store, span).verify()
     (store.backend.root / path).unlink()
     with pytest.raises(CorruptionError, match=f"{path} is missing from the store"):
-        Samples(store, span).keys()
+        Samples(store, span).verify()
 
 
 def test_dataset_that_does_not_add_up(store, span):
     with pytest.raises(CorruptionError, match="has another number of samples; expected 7; got 20"):
         Samples(store, build(store, [span], [[]], samples=7))
-    with pytest.raises(CorruptionError, match="drops rows that its span has not; expected rows below 20"):
-        Samples(store, build(store, [span], [[3, 20]]))
+    told = "drops rows that its span of 2026-01-01 has not; expected rows below 20; got 3 … 20"
+    with pytest.raises(CorruptionError, match=told):
+        Samples(store, build(store, [span], [[3, 20]])).media(0)
+    refs = build(store, [span], [[3, 4]]), build(store, [span], [[3]])
+    first, other = (store.manifest(ref) for ref in refs)
+    short = store.put_manifest({**first, "files": {"drops-0.json": other["files"]["drops-0.json"]}})
+    told = "rows dropped from the span of 2026-01-01 has another length; expected 2; got 1"
+    with pytest.raises(CorruptionError, match=told):
+        Samples(store, short).media(0)
+    part = {**first["spans"][0], "dropped": 3}
+    told = "the span of 2026-01-01 has another number of samples; expected 18; got 17"
+    with pytest.raises(CorruptionError, match=told):
+        Samples(store, store.put_manifest({**first, "spans": [part]}))
+    part = {**first["spans"][0], "digest": "0" * 64}
+    with pytest.raises(CorruptionError, match=r"its parents are not its spans; expected 0{64}; got"):
+        Samples(store, store.put_manifest({**first, "spans": [part]}))
 
 
 def test_only_spans_and_datasets(store):
