@@ -1,13 +1,14 @@
 """Stage `dataset`: the spans of a window of partitions become one dataset version, without the samples that are bad.
 
 Every sample of a span is decoded once: what was found is kept in the store as the result of a job of its own, so that
-the next window, which has all but one of its spans in common with this one, decodes only the new span.
+the next window, which has all but one of its spans in common with this one, reads only the new span's samples.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,9 @@ import numpy as np
 from airflow_mlplat.contract import Ref, canonical_json
 from airflow_mlplat.errors import DataError, SpecError
 from airflow_mlplat.stages.dataset_options import DatasetOptions
-from airflow_mlplat.stages.decodable import Checked, undecodable
+from airflow_mlplat.stages.decodable import Checked, check_span
 from airflow_mlplat.stages.job import Job, Outcome
-from airflow_mlplat.store import Samples
-
-UNKNOWN_LABEL = "unknown label"
+from airflow_mlplat.stages.unlisted import unlisted
 
 
 def run(job: Job) -> Outcome:
@@ -32,27 +31,30 @@ def run(job: Job) -> Outcome:
     classes = agreed_classes(documents, options.classes)
     parts, started = [], time.monotonic()
     for ref, document in zip(spans, documents):
-        samples = Samples(job.store, ref)
-        checked = undecodable(job, samples)
-        drops = sorted(checked.drops + unlisted(samples, classes), key=lambda drop: drop["row"])
-        parts.append(_Part(ref, document, samples, _first_of_each_row(drops), checked))
+        checked = check_span(job, ref)
+        drops = sorted(checked.drops + unlisted(job, ref, checked, classes), key=lambda drop: drop["row"])
+        parts.append(_Part(ref, document["partition"], _first_of_each_row(drops), checked))
     _check_limit(parts, options.max_bad_fraction)
     ref = _put(job, classes, parts)
-    decoded = sum(len(part.samples) for part in parts if part.checked.fresh)
+    decoded = sum(part.checked.samples for part in parts if part.checked.fresh)
     stats = {"decoded": decoded, "decode_seconds": round(time.monotonic() - started, 3)}
     kept = sum(part.kept for part in parts)
     job.log.info("%s: %d samples of %d spans; %d decoded now", ref, kept, len(parts), decoded)
     return Outcome({"dataset": ref}, {"samples": kept, "dropped": _reasons(parts)}, stats)
 
 
+@dataclass(frozen=True)
 class _Part:
     """A span in the dataset: which of its rows are dropped, and why."""
 
-    def __init__(
-        self, ref: Ref, document: dict[str, Any], samples: Samples, drops: list[dict[str, Any]], checked: Checked
-    ) -> None:
-        self.ref, self.document, self.samples, self.drops, self.checked = ref, document, samples, drops, checked
-        self.kept = len(samples) - len(drops)
+    ref: Ref
+    partition: str
+    drops: list[dict[str, Any]]
+    checked: Checked
+
+    @property
+    def kept(self) -> int:
+        return self.checked.samples - len(self.drops)
 
 
 def agreed_classes(documents: list[dict[str, Any]], wanted: tuple[str, ...] | None) -> list[str]:
@@ -79,14 +81,6 @@ def agreed_classes(documents: list[dict[str, Any]], wanted: tuple[str, ...] | No
     return list(first["classes"])
 
 
-def unlisted(samples: Samples, classes: list[str]) -> list[dict[str, Any]]:
-    """Drops of the samples whose class is not among those of the dataset."""
-    listed = np.array([name in classes for name in samples.classes] + [True])  # the last entry is -1: no label
-    inside = samples.labels < len(samples.classes)
-    rows = np.flatnonzero(~inside | ~listed[np.where(inside, samples.labels, -1)])
-    return [{"row": int(row), "key": samples.key(int(row)), "reason": UNKNOWN_LABEL} for row in rows]
-
-
 def _first_of_each_row(drops: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [drop for i, drop in enumerate(drops) if i == 0 or drops[i - 1]["row"] != drop["row"]]
 
@@ -96,7 +90,7 @@ def _reasons(parts: list[_Part]) -> dict[str, int]:
 
 
 def _check_limit(parts: list[_Part], limit: float) -> None:
-    bad, total = sum(len(part.drops) for part in parts), sum(len(part.samples) for part in parts)
+    bad, total = sum(len(part.drops) for part in parts), sum(part.checked.samples for part in parts)
     if bad == total:
         raise DataError("no usable samples are left", got=f"{total} samples, {bad} bad: {_some(parts)}")
     if bad > limit * total:
@@ -109,7 +103,7 @@ def _check_limit(parts: list[_Part], limit: float) -> None:
 
 
 def _some(parts: list[_Part], most: int = 3) -> str:
-    drops = [(part.document["partition"], drop) for part in parts for drop in part.drops]
+    drops = [(part.partition, drop) for part in parts for drop in part.drops]
     told = [f"{drop['key']!r} of {partition} ({drop['reason']})" for partition, drop in drops[:most]]
     return ", ".join(told) + (", …" if len(drops) > most else "")
 
@@ -119,18 +113,18 @@ def _put(job: Job, classes: list[str], parts: list[_Part]) -> Ref:
     for number, part in enumerate(parts):
         file = None
         if part.drops:
-            file = f"drops-{number:04d}-{part.document['partition']}.json"
+            file = f"drops-{number:04d}-{part.partition}.json"
             files[file] = job.store.put_blob(canonical_json(part.drops))
         spans.append(
             {
-                "partition": part.document["partition"],
+                "partition": part.partition,
                 "digest": part.ref.digest,
                 "samples": part.kept,
                 "dropped": len(part.drops),
                 "drops": file,
             }
         )
-        counts += _label_counts(part, classes)
+        counts += [part.checked.label_counts.get(name, 0) for name in classes]
     return job.store.put_manifest(
         {
             "format": 1,
@@ -145,15 +139,6 @@ def _put(job: Job, classes: list[str], parts: list[_Part]) -> Ref:
             "parents": [part.ref.to_json() for part in parts],
         }
     )
-
-
-def _label_counts(part: _Part, classes: list[str]) -> np.ndarray:
-    kept = np.ones(len(part.samples), bool)
-    kept[[drop["row"] for drop in part.drops]] = False
-    labels = part.samples.labels[kept]
-    names = part.samples.classes
-    by_name = dict(zip(names, np.bincount(labels[labels >= 0], minlength=len(names)).tolist()))
-    return np.array([by_name.get(name, 0) for name in classes], np.int64)
 
 
 def check_spans(refs: list[Ref]) -> None:

@@ -1,4 +1,8 @@
-"""Which samples of a span do not decode, found once for each span, code and image, and kept in the store."""
+"""Which samples of a span do not decode, and how many there are of each class of those that do.
+
+Found once for each span, code and image, and kept in the store: a dataset of spans that are known reads none of their
+samples.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,14 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from airflow_mlplat.contract import JobResult, digest
+import numpy as np
+
+from airflow_mlplat.contract import JobResult, Ref, digest
 from airflow_mlplat.data import decode
 from airflow_mlplat.errors import DataError
 from airflow_mlplat.stages.job import Job
 from airflow_mlplat.store import Samples
+from airflow_mlplat.store.index import NO_LABEL
 
 UNDECODABLE = "undecodable"
 THREADS = 2
@@ -27,31 +34,52 @@ class Checked:
     """What is known of a span.
 
     Args:
+        samples: How many it has.
         drops: `{"row", "key", "reason"}` of each sample that does not decode, by row.
+        label_counts: Class → how many of the samples that decode.
+        unlabelled: How many of the samples that decode have no label.
         fresh: Whether it was found out now.
     """
 
+    samples: int
     drops: list[dict[str, Any]]
-    fresh: bool
+    label_counts: dict[str, int]
+    unlabelled: int
+    fresh: bool = False
+
+    @property
+    def decodable(self) -> int:
+        """How many samples decode."""
+        return self.samples - len(self.drops)
 
 
-def undecodable(job: Job, samples: Samples) -> Checked:
-    """The samples of a span that do not decode.
+def check_span(job: Job, ref: Ref) -> Checked:
+    """What there is to know of a span.
 
     What is found is committed as the result of a job whose key says what it depends on, as every result is.
 
     Raises:
         CorruptionError: The store's bytes are damaged, which is no fault of the sample.
     """
-    stage = "dataset/decode"
-    key = digest({"stage": stage, "span": samples.ref.digest, "code": job.spec.code_version, "image": job.spec.image})
+    stage = "dataset/span"
+    key = digest({"stage": stage, "span": ref.digest, "code": job.spec.code_version, "image": job.spec.image})
     known = job.store.result(key)
     if known is not None:
-        return Checked(known.metrics["drops"], False)
+        return Checked(**known.metrics)
+    samples = Samples(job.store, ref)
     drops = find(samples)
-    job.store.put_result(JobResult(key, stage, metrics={"drops": drops, "samples": len(samples)}))
+    found = {"samples": len(samples), "drops": drops, **count_labels(samples, [drop["row"] for drop in drops])}
+    job.store.put_result(JobResult(key, stage, metrics=found))
     job.log.info("Decoded the %d samples of %s: %d do not", len(samples), samples.ref, len(drops))
-    return Checked(drops, True)
+    return Checked(**found, fresh=True)
+
+
+def count_labels(samples: Samples, dropped: list[int]) -> dict[str, Any]:
+    """`label_counts` and `unlabelled` of all samples but some rows; a label beyond the classes counts as neither."""
+    labels = np.delete(samples.labels, np.array(dropped, np.int64))
+    classes = len(samples.classes)
+    counts = np.bincount(labels[(labels >= 0) & (labels < classes)], minlength=classes).tolist()
+    return {"label_counts": dict(zip(samples.classes, counts)), "unlabelled": int((labels == NO_LABEL).sum())}
 
 
 def find(samples: Samples) -> list[dict[str, Any]]:

@@ -48,6 +48,29 @@ def test_only_new_spans_are_decoded(run, span):
     assert run("dataset", inputs={"spans": [first]}, code="other").stats["decoded"] == 5
 
 
+@pytest.mark.parametrize("params", [LENIENT, {"classes": CLASSES[:6], **LENIENT}], ids=["all", "some classes"])
+def test_no_sample_of_a_known_span_is_read_again(store, run, span, params):
+    first, second = span(range(9), partition="2026-01-01", bad=[3]), span(range(9, 12), partition="2026-01-02")
+    third = span(range(12, 15), partition="2026-01-03")
+    run("dataset", inputs={"spans": [first, second]}, params=params)
+    whole = run("dataset", inputs={"spans": [first, second, third]}, params=params, code="other")
+    for ref in (first, second):
+        for shard in store.manifest(ref)["shards"]:
+            for pattern in (f"*{shard['sha256']}*", f"*{shard['index_sha256']}*", f"*{shard['keys_sha256']}*"):
+                (path,) = (store.backend.root / "shards").glob(pattern)
+                path.unlink()
+    grown = run("dataset", inputs={"spans": [first, second, third]}, params=params)
+    assert (grown.outputs, grown.metrics, grown.stats["decoded"]) == (whole.outputs, whole.metrics, 3)
+
+
+def test_the_digest_is_golden(run, span):
+    """A change here makes other datasets of the same spans, and trains anew on each."""
+    spans = [span(range(9), bad=[3], unlabelled=[5]), span(range(9, 30), partition="2026-01-02", classes=CLASSES[:7])]
+    made = run("dataset", inputs={"spans": spans}, params={"classes": ["6", "2", "0", "8"], "max_bad_fraction": 1})
+    assert made.outputs["dataset"].digest == "934c6bbfbee10802b189146ec06a25d5dc706b94d3add8810510d69aea683149"
+    assert made.metrics == {"samples": 16, "dropped": {"undecodable": 1, "unknown label": 13}}
+
+
 def test_too_many_bad_samples_fail(run, span):
     told = "too many bad samples; expected 1.00% at most (max_bad_fraction); got 2 of 10 (20.00%): "
     told += "'00003' of 2026-01-01 (undecodable), '00007' of 2026-01-01 (undecodable). mend them at the source"

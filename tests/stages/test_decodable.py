@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from airflow_mlplat.contract import JobResult, digest
 from airflow_mlplat.errors import CorruptionError
-from airflow_mlplat.stages.decodable import find
+from airflow_mlplat.stages.decodable import count_labels, find
 from airflow_mlplat.store import Samples
+from tests.stages.conftest import CLASSES
 
 
 def test_rows_are_found_in_order_over_many_chunks(store, span):
@@ -17,9 +20,30 @@ def test_rows_are_found_in_order_over_many_chunks(store, span):
 
 
 def test_what_was_found_is_a_result_in_the_store(store, run, span, tmp_path):
-    run("dataset", inputs={"spans": [span(range(5))]})
+    ref = span(range(5), bad=[1], unlabelled=[2])
+    run("dataset", inputs={"spans": [ref]}, params={"max_bad_fraction": 0.5})
     (result,) = (tmp_path / "store/results").iterdir()
-    assert store.result(result.stem).metrics == {"drops": [], "samples": 5}
+    labels = [label for row, label in enumerate(Samples(store, ref).labels.tolist()) if row not in (1, 2)]
+    assert store.result(result.stem).metrics == {
+        "samples": 5,
+        "drops": [{"row": 1, "key": "00001", "reason": "undecodable"}],
+        "label_counts": {name: labels.count(int(name)) for name in CLASSES},
+        "unlabelled": 1,
+    }
+
+
+def test_a_result_of_an_older_version_is_found_out_again(store, run, span):
+    ref = span(range(5))
+    key = digest({"stage": "dataset/decode", "span": ref.digest, "code": "c", "image": "i"})
+    store.put_result(JobResult(key, "dataset/decode", metrics={"drops": [], "samples": 5}))
+    assert run("dataset", inputs={"spans": [ref]}).stats["decoded"] == 5
+
+
+def test_labels_that_name_no_class_are_not_counted():
+    class Odd:
+        classes, labels = ["a", "b"], np.array([0, 1, 1, -1, 2, -1])
+
+    assert count_labels(Odd(), [2, 5]) == {"label_counts": {"a": 1, "b": 1}, "unlabelled": 1}
 
 
 def test_damage_of_the_store_is_not_the_samples_fault(run, span, tmp_path):
