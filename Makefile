@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export MLPLAT_HOME ?= $(CURDIR)/.mlplat
 PYTHON := .venv/bin/python
-.PHONY: demo up down test prove check lock clean setup
+.PHONY: demo up down test prove bench check lock clean setup
 
 demo: setup        ## the main job on real images; exits 0 if a champion was promoted
 	$(PYTHON) scripts/demo.py run
@@ -13,12 +13,15 @@ down:              ## stop what `up` left running
 setup:
 	scripts/setup airflow tensorflow mxnet
 test: setup        ## all tests; parts whose server is absent are skipped with a reason
-	scripts/setup job-half
+	scripts/setup job-half jax caffe bench
 	$(PYTHON) -m pytest -rs --ignore=tests/proofs
 	.venvs/job-half/bin/python -m pytest -rs tests/test_contract.py tests/test_errors.py tests/store tests/data tests/stages tests/runtime
 prove: setup       ## the promises, each by a proof; K="name other-name" runs some
-	scripts/setup job-half
+	scripts/setup job-half jax caffe bench
 	$(PYTHON) -m pytest -s --timeout=5400 tests/proofs --proofs "$(K)" $(PROVE_OPTIONS)
+bench: setup       ## our loader and cache beside their peers, into benchmarks/results; quiet machines only
+	scripts/setup bench
+	.venvs/bench/bin/python -m benchmarks
 check: setup       ## format, lint, types
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from airflow_mlplat.data.adapters.numpy import arrays
 from airflow_mlplat.data.iterator import BatchIterator
 
@@ -12,12 +14,10 @@ from airflow_mlplat.data.iterator import BatchIterator
 def ndarrays(iterator: BatchIterator) -> Iterator[tuple[Any, Any]]:
     """Pairs of NDArrays: images, uint8 (n, height, width, channels), and labels, int64 (n,), for Gluon.
 
-    The rest of one epoch; called again it gives the next one.
+    The rest of one epoch; called again it gives the next one. They are the iterator's own memory, without a copy.
     """
-    import mxnet as mx
-
     for images, labels in arrays(iterator):
-        yield mx.nd.array(images, dtype="uint8"), mx.nd.array(labels, dtype="int64")
+        yield _ndarray(images), _ndarray(labels)
 
 
 def data_iter(iterator: BatchIterator) -> Any:
@@ -40,10 +40,17 @@ def data_iter(iterator: BatchIterator) -> Any:
             self.reset()
 
         def reset(self) -> None:
-            self._batches = ndarrays(iterator)
+            self._batches = arrays(iterator)
 
         def next(self) -> Any:
             images, labels = next(self._batches)
-            return mx.io.DataBatch([images], [labels.astype("float32")], pad=0)
+            return mx.io.DataBatch([_ndarray(images)], [_ndarray(labels.astype(np.float32))], pad=0)
 
     return BatchDataIter()
+
+
+def _ndarray(array: np.ndarray) -> Any:
+    """An NDArray of the same memory, which it keeps: `mx.nd.array` copies, at a fifteenth of a copy's usual speed."""
+    import mxnet as mx
+
+    return mx.nd.from_numpy(array.view(), zero_copy=True)  # of a view: MXNet makes what it is given read-only
