@@ -2,8 +2,9 @@
 
 from airflow_mlplat.data.batch import Batch, batch_digest
 from airflow_mlplat.data.decode import decode
-from airflow_mlplat.data.iterator import BatchIterator, SampleSource
+from airflow_mlplat.data.iterator import BatchIterator
 from airflow_mlplat.data.options import IteratorOptions
 from airflow_mlplat.data.order import permute
+from airflow_mlplat.data.source import SampleSource
 
 __all__ = ["Batch", "BatchIterator", "IteratorOptions", "SampleSource", "batch_digest", "decode", "permute"]

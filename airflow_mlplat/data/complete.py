@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from airflow_mlplat.errors import DataError
 
 PNG_MAGIC, JPEG_MAGIC, GIF_MAGIC = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"
 
-# A marker that is not part of coded data: stuffed zeros, restart marks and TEM stay within it (ITU-T T.81, B.1.1).
-_JPEG_MARKER = re.compile(rb"\xff+[^\x00\x01\xd0-\xd7\xff]")
-_JPEG_START, _JPEG_END = 0xD8, 0xD9
+_NO_MARKERS = frozenset((0x00, 0x01, *range(0xD0, 0xD8)))
+"""What follows 0xFF within coded data: stuffed zeros, restart marks and TEM (ITU-T T.81, B.1.1)."""
+_JPEG_START, _JPEG_END, _JPEG_SCAN, _JPEG_APP1 = 0xD8, 0xD9, 0xDA, 0xE1
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_EXIF = b"Exif\0\0"
 _GIF_IMAGE, _GIF_TRAILER = 0x2C, 0x3B
 _GIF_BLOCKS = (_GIF_IMAGE, 0x21)  # an image, an extension
 
@@ -48,16 +49,48 @@ def _png(media: bytes) -> None:
 
 def _jpeg(media: bytes) -> None:
     """All segments up to EOI (ITU-T T.81, B.1.1.4); a thumbnail's own EOI lies within a segment."""
-    at = 0
-    while True:
-        found = _JPEG_MARKER.search(media, at)
-        if found is None:
-            raise DataError("JPEG is cut off", expected="an EOI marker", got=f"{len(media)} bytes without one")
-        at, marker = found.end(), media[found.end() - 1]
+    for marker, _, _ in _segments(media):
         if marker == _JPEG_END:
             return
-        if marker != _JPEG_START:
-            at += int.from_bytes(media[at : at + 2], "big")
+    raise DataError("JPEG is cut off", expected="an EOI marker", got=f"{len(media)} bytes without one")
+
+
+def jpeg_exif(media: bytes) -> bytes:
+    """The EXIF data of a JPEG, as Pillow gives them: those of all its APP1 segments before the first scan."""
+    found = b""
+    if media.find(_EXIF, 0) < 0:  # most have none
+        return found
+    for marker, start, end in _segments(media):
+        if marker == _JPEG_SCAN:
+            break
+        if marker == _JPEG_APP1 and media.startswith(_EXIF, start):
+            found += media[start + len(_EXIF) if found else start : end]
+    return found
+
+
+def jpeg_components(media: bytes) -> int:
+    """How many colours a JPEG has: the components of its first frame (ITU-T T.81, B.2.2); 0 if it has no frame."""
+    return next(
+        (media[start + 5] for marker, start, end in _segments(media) if marker in _FRAMES and end > start + 5), 0
+    )
+
+
+def _segments(media: bytes) -> Iterator[tuple[int, int, int]]:
+    """(marker, start, end) of each marker's parameters, in order; none of SOI and EOI."""
+    at = media.find(0xFF)
+    while 0 <= at < len(media) - 1:
+        marker = media[at + 1]
+        if marker == 0xFF:  # markers may be preceded by any number of these
+            at += 1
+            continue
+        at += 2
+        if marker not in _NO_MARKERS:
+            start, end = at, at
+            if marker not in (_JPEG_START, _JPEG_END):
+                start, end = at + 2, at + int.from_bytes(media[at : at + 2], "big")
+            yield marker, start, end
+            at = end
+        at = media.find(0xFF, at)
 
 
 def _gif(media: bytes) -> None:

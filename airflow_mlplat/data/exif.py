@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+
+import numpy as np
 
 UPRIGHT = 1
-TRANSPOSE = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
-"""Orientation (TIFF 6.0, tag 274) → Pillow's number of the turn or mirroring that makes the image upright."""
+TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.swapaxes(0, 1),
+    6: lambda image: image.swapaxes(0, 1)[:, ::-1],
+    7: lambda image: image.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda image: image.swapaxes(0, 1)[::-1],
+}
+"""Orientation (TIFF 6.0, tag 274) → what makes an image (H, W, C) upright."""
 
 _TAG, _SHORT = 274, 3
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -31,7 +42,12 @@ def orientation(exif: bytes) -> int:
         for at in range(start + 2, start + 2 + 12 * count, 12):
             tag, kind, _, value = struct.unpack_from(order + "HHIH", tiff, at)
             if tag == _TAG:
-                return value if kind == _SHORT and value in TRANSPOSE else UPRIGHT
+                return value if kind == _SHORT and value in TURNS else UPRIGHT
     except struct.error:
         pass
     return UPRIGHT
+
+
+def upright(image: np.ndarray, held: int) -> np.ndarray:
+    """The image turned as its orientation says: uint8 (H, W, C), contiguous."""
+    return image if held == UPRIGHT else np.ascontiguousarray(TURNS[held](image))

@@ -9,43 +9,24 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count, islice
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from airflow_mlplat.contract import Ref
 from airflow_mlplat.data.batch import Batch
-from airflow_mlplat.data.decode import DECODERS
+from airflow_mlplat.data.filling import Filler, Pending
 from airflow_mlplat.data.options import IteratorOptions
 from airflow_mlplat.data.order import ALGORITHM
-from airflow_mlplat.data.plan import Round, next_epoch, rounds
-from airflow_mlplat.errors import DataError, MlplatError, PlatformError, SpecError
+from airflow_mlplat.data.plan import Order, Round, next_epoch, order_of, rounds, shards_ahead
+from airflow_mlplat.data.pool import Allocate, ordinary
+from airflow_mlplat.data.source import SampleSource
+from airflow_mlplat.errors import DataError, SpecError
 
 THREADS = "mlplat-decode"
 """What the names of the decoding threads begin with."""
-
-
-class SampleSource(Protocol):
-    """What the iterator reads: `store.Samples`, or a part of it."""
-
-    @property
-    def ref(self) -> Ref:
-        """Names the manifest, whose digest the order depends on."""
-
-    @property
-    def labels(self) -> np.ndarray:
-        """int64 (N,)."""
-
-    def __len__(self) -> int: ...
-
-    def key(self, position: int, /) -> str:
-        """The key of one sample. Called from several threads."""
-
-    def media(self, position: int, /) -> bytes:
-        """The media bytes of one sample. Called from several threads."""
 
 
 class BatchIterator:
@@ -60,23 +41,33 @@ class BatchIterator:
     Args:
         samples: To be read.
         options: How batches are made.
-        epochs: Passes over the samples.
+        epochs: Passes over the samples; None for no end.
+        allocate: Where the memory of images comes from.
 
     Raises:
-        DataError: There are no samples, or with `drop_remainder` too few for one batch.
-        SpecError: `epochs` is below 1.
+        DataError: There are no samples, with `drop_remainder` too few for one batch, or none of a class to draw.
+        SpecError: `epochs` is below 1, or `sampling` names an unknown class.
+        ConfigError: An option needs a package that is not installed.
     """
 
     _pool: ThreadPoolExecutor | None = None
 
-    def __init__(self, samples: SampleSource, options: IteratorOptions, epochs: int = 1) -> None:
+    def __init__(
+        self,
+        samples: SampleSource,
+        options: IteratorOptions,
+        epochs: int | None = 1,
+        allocate: Allocate = ordinary,
+    ) -> None:
         least = options.batch_size * options.shard_count if options.drop_remainder else 1
         if len(samples) < least:
             raise DataError(f"{samples.ref} has too few samples for a batch", expected=least, got=len(samples))
-        if epochs < 1:
-            raise SpecError("epochs must be a whole number", expected="1 or more", got=epochs)
+        if epochs is not None and epochs < 1:
+            raise SpecError("epochs must be a whole number", expected="1 or more, or None", got=epochs)
         self.options = options
         self._samples, self._epochs, self._n = samples, epochs, len(samples)
+        self._filler = Filler(samples, options, allocate)
+        self._order: Order | None = None
         self._epoch, self._position = 0, 0
 
     def __enter__(self) -> BatchIterator:
@@ -124,7 +115,8 @@ class BatchIterator:
             "manifest": self._samples.ref.digest,
             "samples": self._n,
             "seed": self.options.seed,
-            "window": 0,  # the order is over all samples; windows of shards are for remote data
+            "window": self.options.window,
+            "sampling": self.options.sampling,
             "algorithm": ALGORITHM if self.options.shuffle else "manifest",
         }
 
@@ -139,12 +131,12 @@ class BatchIterator:
     def epoch(self) -> Iterator[Batch]:
         """The rest of the epoch's batches; of the next epoch's if none is left in this, and none after the last."""
         epoch, _ = next_epoch(self._n, self.options, self._epoch, self._position)
-        return self._pass(min(epoch + 1, self._epochs))
+        return self._pass(epoch + 1 if self._epochs is None else min(epoch + 1, self._epochs))
 
-    def _pass(self, stop: int) -> Iterator[Batch]:
+    def _pass(self, stop: int | None) -> Iterator[Batch]:
         self.close()
         pool = self._pool = ThreadPoolExecutor(self.options.threads, thread_name_prefix=THREADS)
-        waiting: deque[_Pending] = deque()
+        waiting: deque[Pending] = deque()
         plans = self._plan(stop)
         try:
             while True:
@@ -153,59 +145,33 @@ class BatchIterator:
                         "this pass over the batches was ended by another one, or by close", fix="iterate anew"
                     )
                 for planned in islice(plans, self.options.prefetch + 1 - len(waiting)):
-                    waiting.append(_Pending(pool, self._samples, self.options, planned))
+                    waiting.append(self._filler.start(pool, planned))
                 if not waiting:
                     return
                 yield self._give(waiting.popleft())
         finally:
             _end(pool)
 
-    def _plan(self, stop: int) -> Iterator[Round]:
-        epoch, position = self._epoch, self._position
-        while epoch < stop:
-            yield from rounds(self._n, self._samples.ref.digest, self.options, epoch, position)
-            epoch, position = epoch + 1, 0
+    def _plan(self, stop: int | None) -> Iterator[Round]:
+        if self._order is None:
+            self._order = order_of(self._samples, self.options)
+        position = self._position
+        for epoch in count(self._epoch) if stop is None else range(self._epoch, stop):
+            self._hint(epoch, position, stop)
+            yield from rounds(self._n, self._order, self.options, epoch, position)
+            position = 0
 
-    def _give(self, pending: _Pending) -> Batch:
+    def _hint(self, epoch: int, position: int, stop: int | None) -> None:
+        ahead = shards_ahead(self._samples, self.options, epoch, position)
+        if len(ahead):
+            last = stop is not None and epoch + 1 >= stop
+            following = ahead[:0] if last else shards_ahead(self._samples, self.options, epoch + 1, 0)
+            self._samples.will_read(np.concatenate([ahead, following]))
+
+    def _give(self, pending: Pending) -> Batch:
         batch = pending.wait()
         self._epoch, self._position = batch.epoch, batch.position
         return batch
-
-
-class _Pending:
-    """A batch whose parts are being decoded. Knows nothing of the iterator, so threads do not keep that alive."""
-
-    def __init__(self, pool: ThreadPoolExecutor, samples: SampleSource, options: IteratorOptions, planned: Round):
-        images = np.empty((len(planned.rows), *options.shape), np.uint8)
-        self._batch = Batch(images, samples.labels[planned.rows], planned.rows, planned.epoch, planned.position)
-        size = max(1, -(-len(planned.rows) // options.threads))
-        starts = range(0, len(planned.rows), size)
-        self._parts: list[Future[None]] = [
-            pool.submit(_fill, samples, options, images[i : i + size], planned.rows[i : i + size]) for i in starts
-        ]
-
-    def wait(self) -> Batch:
-        for part in self._parts:  # in order: which of several errors is told does not depend on the threads
-            part.result()
-        return self._batch
-
-
-def _fill(samples: SampleSource, options: IteratorOptions, images: np.ndarray, rows: np.ndarray) -> None:
-    decoder = DECODERS[options.decoder]
-    for index, row in enumerate(rows.tolist()):
-        try:
-            images[index] = decoder(samples.media(row), options.shape, options.resize)
-        except Exception as error:
-            raise _named(error, samples.key(row)) from error
-
-
-def _named(error: Exception, key: str) -> MlplatError:
-    """The error, of the same class if it is one of ours, with the sample's key."""
-    if not isinstance(error, MlplatError):
-        return PlatformError(f"sample {key!r} cannot be read", got=f"{type(error).__name__}: {error}")
-    if repr(key) in error.what:
-        return error
-    return type(error)(f"sample {key!r}: {error.what}", expected=error.expected, got=error.got, fix=error.fix)
 
 
 def _end(pool: ThreadPoolExecutor) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from airflow_mlplat.data.decode import DECODERS, check_target
+from airflow_mlplat.data.augment import check_augment
+from airflow_mlplat.data.decode import check_decoder
+from airflow_mlplat.data.fit import check_target
+from airflow_mlplat.data.sampling import check_sampling
 from airflow_mlplat.errors import SpecError
 
-_LEAST = {"batch_size": 1, "seed": None, "shard_index": 0, "shard_count": 1, "threads": 1, "prefetch": 1}
+_LEAST = {"batch_size": 1, "seed": None, "window": 0, "shard_index": 0, "shard_count": 1, "threads": 1, "prefetch": 1}
 """Whole numbers, and the least that each may be."""
 
 
@@ -20,13 +25,17 @@ class IteratorOptions:
         shape: (height, width, channels) of the images, channels 1 or 3.
         seed: Of the order.
         shuffle: False keeps the manifest's order.
+        window: Shuffle within windows of so many shards, for samples that lie far away; 0 over all of them.
         shard_index: This rank, from 0.
         shard_count: Ranks in all.
         drop_remainder: Leave out an epoch's last round of batches when it is not full for every rank.
         threads: That decode.
         prefetch: Batches that are decoded ahead of the one that is asked for.
-        resize: Filter for images of another size: a key of `decode.FILTERS`.
-        decoder: A key of `decode.DECODERS`.
+        decoder: A key of `decoders.DECODERS`.
+        resize: Filter for images of another size: a key of `fit.FILTERS` or `fit.OPENCV_FILTERS`.
+        fit: What becomes of other proportions: a key of `fit.FITS`.
+        augment: Steps, each a dict of `name` and parameters, as `augment` has them.
+        sampling: None for each sample once in an epoch, or one of the forms of `sampling`.
 
     Raises:
         SpecError: An option is of the wrong type, or outside its range.
@@ -36,13 +45,17 @@ class IteratorOptions:
     shape: tuple[int, int, int] = (28, 28, 1)
     seed: int = 0
     shuffle: bool = True
+    window: int = 0
     shard_index: int = 0
     shard_count: int = 1
     drop_remainder: bool = False
     threads: int = 2
     prefetch: int = 4
+    decoder: str = "exact"
     resize: str = "bilinear"
-    decoder: str = "pillow"
+    fit: str = "stretch"
+    augment: tuple[Mapping[str, Any], ...] = ()
+    sampling: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -55,6 +68,14 @@ class IteratorOptions:
                 "shard_index outside its ranks", expected=f"0 … {self.shard_count - 1}", got=self.shard_index
             )
         object.__setattr__(self, "shape", tuple(self.shape))  # JSON has lists
-        check_target(self.shape, self.resize)
-        if self.decoder not in DECODERS:
-            raise SpecError("decoder is not known", expected=" | ".join(DECODERS), got=repr(self.decoder))
+        check_target(self.shape, self.resize, self.fit)
+        check_decoder(self.decoder)
+        object.__setattr__(self, "augment", tuple(check_augment(self.augment, self.shape)))  # with its defaults
+        check_sampling(self.sampling)
+        if not self.shuffle and (self.window or self.sampling is not None):
+            raise SpecError(
+                "window and sampling are ways to shuffle", expected="shuffle True",
+                got=f"shuffle False, window {self.window}, sampling {self.sampling!r}",
+            )  # fmt: skip
+        if self.window and self.sampling is not None:
+            raise SpecError("sampling draws from all shards", expected="window 0", got=self.window)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_mlplat.data import BatchIterator, IteratorOptions
-from airflow_mlplat.data.iterator import SampleSource
+from airflow_mlplat.data import BatchIterator, SampleSource
 from airflow_mlplat.stages.options import TrainOptions
 
 
@@ -18,11 +17,7 @@ def training_batches(samples: SampleSource, options: TrainOptions, epochs: int |
     An epoch's last batch is left out if it is smaller, so that all steps count the same; the order of the next epoch
     is another, so other samples are left out. A dataset smaller than a batch is one smaller batch.
     """
-    size, shape = options.batch_size, options.shape
-    whole = len(samples) >= size
-    how = IteratorOptions(
-        batch_size=size, shape=shape, seed=options.seed, drop_remainder=whole, threads=options.threads
-    )
+    how = options.batches(drop_remainder=len(samples) >= options.batch_size)
     return BatchIterator(samples, how, epochs=epochs or options.epochs)
 
 
@@ -33,6 +28,7 @@ def epoch_batches(samples: SampleSource, options: TrainOptions, epoch: int) -> B
     return iterator
 
 
-def in_order(samples: SampleSource, shape: tuple[int, int, int], batch_size: int) -> BatchIterator:
-    """All samples once, in their own order; the last batch may be smaller."""
-    return BatchIterator(samples, IteratorOptions(batch_size=batch_size, shape=shape, shuffle=False))
+def in_order(samples: SampleSource, options: TrainOptions, batch_size: int) -> BatchIterator:
+    """All samples once, in their own order, made as in training but not augmented; the last batch may be smaller."""
+    plain = options.batches(batch_size=batch_size, shuffle=False, window=0, augment=(), sampling=None)
+    return BatchIterator(samples, plain)

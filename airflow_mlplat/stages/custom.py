@@ -53,12 +53,15 @@ class TrainContext:
         self._trainer, self._samples, self._checkpoints = training.trainer, training.samples, training.checkpoints
 
     def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The batches of an epoch, 0, 1, …: images uint8 (n, H, W, C), labels int64 (n,). In our loop's order."""
+        """The batches of an epoch, 0, 1, …: images uint8 (n, H, W, C), labels int64 (n,). In our loop's order.
+
+        Where `augment` mixes images, labels are float32 (n, classes): the shares of their classes.
+        """
         per_epoch = steps_per_epoch(len(self._samples), self.options.batch_size)
         progress = ProgressLog(self.log, self.options, per_epoch, self.steps)
         with epoch_batches(self._samples, self.options, epoch) as batches:
             for batch in batches:
-                yield batch.images, batch.labels
+                yield batch.images, batch.targets(len(self.classes))
                 self.steps += 1
                 progress.tell(self.steps)
 

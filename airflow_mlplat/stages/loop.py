@@ -83,6 +83,7 @@ class Loop:
         self._samples, self._validation, self._checkpoints = training.samples, training.validation, training.checkpoints
         self._per_epoch = steps_per_epoch(len(training.samples), training.options.batch_size)
         self._steps = self._per_epoch * training.options.epochs
+        self._classes = len(training.samples.classes)
         self._step, self._stopped = 0, False
         self._epochs: list[dict[str, Any]] = []
         self._sums = Measured(0.0, 0.0)
@@ -105,7 +106,7 @@ class Loop:
     def _train(self, iterator: BatchIterator, progress: ProgressLog) -> None:
         for batch in iterator:
             rate = self._options.rate(self._step, self._steps)
-            self._trainer.step(batch.images, batch.labels, rate)
+            self._trainer.step(batch.images, batch.targets(self._classes), rate)
             self._step += 1
             progress.tell(self._step)
             if self._step % self._options.checkpoint_every == 0 or self._step % self._per_epoch == 0:
@@ -173,7 +174,7 @@ class Loop:
 
     def _validate(self) -> dict[str, float]:
         loss, correct = 0.0, 0
-        with in_order(self._validation, self._options.shape, self._options.batch_size) as batches:
+        with in_order(self._validation, self._options, self._options.batch_size) as batches:
             for batch in batches:
                 probabilities = self._trainer.predict(batch.images)
                 told = probabilities[np.arange(len(batch.labels)), batch.labels].astype(np.float64)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_mlplat.contract import canonical_json
+from airflow_mlplat.data import IteratorOptions
 from airflow_mlplat.errors import SpecError
 from airflow_mlplat.stages.params import EXAMPLE, FromParams
 from airflow_mlplat.stages.schedules import SCHEDULES
@@ -23,7 +25,13 @@ class TrainOptions(FromParams):
     """How a model is trained. Equal options on an equal dataset give equal weights, bit by bit, on one kind of CPU.
 
     Args:
-        shape: (height, width, channels) of the images; those of another size are resized.
+        shape: (height, width, channels) of the images; those of another size are fitted into it.
+        decoder: `exact`, or `fast`, whose pixels differ a little; or as in `data.decoders`.
+        resize: How pixels of another size are made: `bilinear`, `linear` which is faster, or as in `data.fit`.
+        fit: What becomes of other proportions: `stretch`, `crop` or `pad`.
+        augment: Steps done to each training image, such as `[{"name": "flip"}]`: see `data.augment`.
+        sampling: Which samples come how often, such as `{"classes": "balanced"}`: see `data.sampling`.
+        window: For a store far away: shuffle within windows of so many shards; 0 over all samples.
         epochs: Passes over the dataset.
         batch_size: Samples in a step. An epoch's last batch is left out when smaller, unless it is the only one.
         learning_rate: Of the optimiser at the first step.
@@ -32,6 +40,7 @@ class TrainOptions(FromParams):
         schedule: Key of `SCHEDULES`: how the learning rate goes on, `constant` or `cosine`.
         seed: Of the order of samples, first weights and dropout.
         threads: Of the framework; another number may round differently.
+        decode_threads: That make batches beside it.
         checkpoint_every: Steps between checkpoints; there is one at the end of each epoch as well.
         validation_fraction: Share of samples that are held out of training and measured after each epoch.
         early_stop: Stop after so many epochs without a lower loss on the held-out samples, and take the best
@@ -40,6 +49,12 @@ class TrainOptions(FromParams):
     """
 
     shape: tuple[int, int, int] = field(metadata={EXAMPLE: "[28, 28, 1] (height, width, channels)"})
+    decoder: str = "exact"
+    resize: str = "bilinear"
+    fit: str = "stretch"
+    augment: tuple[Mapping[str, Any], ...] = ()
+    sampling: Mapping[str, Any] | None = None
+    window: int = 0
     epochs: int = 5
     batch_size: int = 64
     learning_rate: float = 0.001
@@ -48,6 +63,7 @@ class TrainOptions(FromParams):
     schedule: str = "constant"
     seed: int = 0
     threads: int = 1
+    decode_threads: int = 2
     checkpoint_every: int = 200
     validation_fraction: float = 0.0
     early_stop: int = 0
@@ -60,6 +76,7 @@ class TrainOptions(FromParams):
             ("batch_size", 1),
             ("seed", 0),
             ("threads", 1),
+            ("decode_threads", 1),
             ("checkpoint_every", 1),
             ("early_stop", 0),
         ):
@@ -72,6 +89,23 @@ class TrainOptions(FromParams):
         if self.early_stop and not self.validation_fraction:
             raise SpecError("early_stop has nothing to measure", fix="set validation_fraction, such as 0.1")
         _own_params(self.params)
+        object.__setattr__(self, "augment", self.batches().augment)
+
+    def batches(self, **changed: Any) -> IteratorOptions:
+        """What the data iterator is asked for.
+
+        Args:
+            changed: Options of it that are others than the training's.
+
+        Raises:
+            SpecError: One of them is wrong.
+        """
+        mine = {
+            "batch_size": self.batch_size, "shape": self.shape, "seed": self.seed, "window": self.window,
+            "threads": self.decode_threads, "decoder": self.decoder, "resize": self.resize, "fit": self.fit,
+            "augment": self.augment, "sampling": self.sampling,
+        }  # fmt: skip
+        return IteratorOptions(**{**mine, **changed})
 
     def build_params(self, classes: int, framework: str) -> dict[str, Any]:
         """What `build(params)` gets: the user's `params`, and `classes`, `shape`, `framework`."""

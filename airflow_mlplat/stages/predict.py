@@ -37,7 +37,7 @@ def run(job: Job) -> Outcome:
     trainer = job.framework()(build_file, dataclasses.replace(trained, threads=options.threads), len(facts.classes))
     trainer.load_weights(load_weights(job.store, model, files))
     started = time.monotonic()
-    probabilities = predict(trainer, samples, facts.shape, options.batch_size)
+    probabilities = predict(trainer, samples, trained, options.batch_size)
     seconds = time.monotonic() - started
     if not np.isfinite(probabilities).all():
         bad = int(np.flatnonzero(~np.isfinite(probabilities).all(axis=1))[0])
@@ -49,14 +49,14 @@ def run(job: Job) -> Outcome:
     return Outcome({"predictions": ref}, {"samples": len(samples)}, {"samples_per_second": speed})
 
 
-def predict(trainer: Trainer, samples: Samples, shape: tuple[int, int, int], batch_size: int) -> np.ndarray:
+def predict(trainer: Trainer, samples: Samples, trained: TrainOptions, batch_size: int) -> np.ndarray:
     """Class probabilities of all samples, in their order: float32 (N, K).
 
     Raises:
         DataError: There are no samples.
     """
     parts = []
-    with in_order(samples, shape, batch_size) as batches:
+    with in_order(samples, trained, batch_size) as batches:
         for batch in batches:
             parts.append(np.asarray(trainer.predict(batch.images), np.float32))
     if not parts:

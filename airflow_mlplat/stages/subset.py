@@ -76,6 +76,10 @@ class Subset:
         """The media bytes of one sample, checked."""
         return self._samples.media(int(self._rows[row]))
 
+    def will_read(self, shards: np.ndarray) -> None:
+        """Tell the samples which shards, int64 (m,), will be read next, in that order."""
+        self._samples.will_read(shards)
+
     def _ends(self, ends: np.ndarray) -> np.ndarray:
         return np.searchsorted(self._rows, ends).astype(np.int64)
 

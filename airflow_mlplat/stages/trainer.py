@@ -37,8 +37,14 @@ class Trainer(Protocol):
     versions: dict[str, str]
     """Package → version of what computes."""
 
-    def step(self, images: np.ndarray, labels: np.ndarray, learning_rate: float) -> None:
-        """One step of the optimiser on uint8 (n, H, W, C) images and int64 (n,) labels."""
+    def step(self, images: np.ndarray, targets: np.ndarray, learning_rate: float) -> None:
+        """One step of the optimiser.
+
+        Args:
+            images: uint8 (n, H, W, C).
+            targets: int64 (n,) labels, or float32 (n, K) shares of the classes in mixed images.
+            learning_rate: Of this step.
+        """
 
     def measure(self, step: int) -> Measured:
         """Sums over the steps since the last call. What is random from now on follows from the seed and `step`."""

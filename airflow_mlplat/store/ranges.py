@@ -10,6 +10,8 @@ from airflow_mlplat.errors import CorruptionError, NotFoundError, StoreError
 from airflow_mlplat.store import layout
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_mlplat.store.backend import Backend
 
 OPEN_SHARDS = 128
@@ -21,6 +23,9 @@ class ShardReader(Protocol):
 
     def read(self, shard: str, offset: int, size: int) -> bytes:
         """`size` bytes from `offset` of the shard of that SHA-256, fewer at its end. Called from several threads."""
+
+    def hint(self, shards: Iterable[str]) -> None:
+        """Which shards will be read from now on, the soonest first; replaces what was told before."""
 
 
 class ShardRanges:
@@ -35,6 +40,9 @@ class ShardRanges:
         self._backend, self._open_shards = backend, open_shards
         self._lock = threading.Lock()
         self._maps: dict[str, Any] = {}
+
+    def hint(self, shards: Iterable[str]) -> None:
+        """The operating system reads ahead by itself."""
 
     def read(self, shard: str, offset: int, size: int) -> bytes:
         """`size` bytes from `offset` of a shard, fewer at its end.

@@ -62,7 +62,8 @@ class Samples:
         self._sidecars, most = Sidecars(store), most_open()
         self._indexes: Opened[ShardIndex] = Opened(self._open_index, most)
         self._keys: Opened[np.ndarray] = Opened(self._open_keys, most)
-        self._read = (ShardRanges(store.backend, most) if reader is None else reader).read
+        self._reader = ShardRanges(store.backend, most) if reader is None else reader
+        self._read = self._reader.read
         self._crc32c = crc32c
 
     def __len__(self) -> int:
@@ -169,6 +170,10 @@ class Samples:
     def media_at(self, rows: Iterable[int], check: bool = True) -> list[bytes]:
         """The media bytes of some samples: `media` of each, with less done in between."""
         return [self.media(row, check) for row in rows]
+
+    def will_read(self, shards: np.ndarray) -> None:
+        """Tell the reader which shards, int64 (m,) of 0 … S-1, will be read next, in that order."""
+        self._reader.hint([self._shards[number][0]["sha256"] for number in shards.tolist()])
 
     def metadata(self, row: int) -> dict[str, Any] | None:
         """What else the source knew of a sample, None if nothing. Covered by the shard's SHA-256, not by the CRC-32C.

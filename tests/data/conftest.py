@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -21,14 +22,26 @@ class Memory:
     Args:
         media: Of each sample.
         labels: int64 (n,).
+        shard_ends, span_ends: All samples in one, when not given.
     """
 
-    def __init__(self, media, labels, manifest=MANIFEST):
+    classes: ClassVar = list("0123456789")
+
+    def __init__(self, media, labels, manifest=MANIFEST, shard_ends=None, span_ends=None):
         self.ref = Ref("dataset", "digits", manifest)
         self.labels, self._media = labels, media
+        self.shard_ends = np.array([len(media)] if shard_ends is None else shard_ends)
+        self.span_ends = np.array([len(media)] if span_ends is None else span_ends)
+        self.hints = []
 
     def __len__(self):
         return len(self._media)
+
+    def labels_at(self, rows):
+        return self.labels[rows]
+
+    def will_read(self, shards):
+        self.hints.append(shards.tolist())
 
     def key(self, position):
         return f"digit/{position}"
@@ -43,9 +56,9 @@ def memory(digits, png):
     images, labels = digits
     files = [png(image) for image in images]
 
-    def build(n, manifest=MANIFEST, broken=None):
+    def build(n, manifest=MANIFEST, broken=None, **parts):
         media = [{**dict(enumerate(files[:n])), **(broken or {})}[i] for i in range(n)]
-        return Memory(media, labels[:n].astype(np.int64), manifest)
+        return Memory(media, labels[:n].astype(np.int64), manifest, **parts)
 
     return build
 

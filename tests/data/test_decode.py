@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, features
 
 from airflow_mlplat.data import decode
-from airflow_mlplat.data.decode import DECODERS, FILTERS
+from airflow_mlplat.data.fit import FILTERS, OPENCV_FILTERS
 from airflow_mlplat.errors import DataError, SpecError
 
 RED, DARK = (200, 40, 60), (10, 20, 30)
@@ -127,7 +127,7 @@ def test_orientation_of_a_jpeg():
 
 
 @pytest.mark.parametrize("size", [(5, 9), (20, 30), (33, 7), (10, 40), (3, 18), (1, 1)])
-@pytest.mark.parametrize("resize", FILTERS)
+@pytest.mark.parametrize("resize", [*FILTERS, *OPENCV_FILTERS])
 def test_resized_pixels_are_in_range_of_the_image(size, resize):
     flat = np.full((10, 18, 3), 77, np.uint8)
     found = decode(encode(flat), (*size, 3), resize)
@@ -252,7 +252,3 @@ def test_refuses_a_bomb_without_unpacking_it():
 def test_refuses_targets(shape, resize, message):
     with pytest.raises(SpecError, match=message):
         decode(encode(COLOURS), shape, resize)
-
-
-def test_decoders():
-    assert DECODERS["pillow"] is decode

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from airflow_mlplat.data.exif import TRANSPOSE, orientation
+from airflow_mlplat.data.exif import TURNS, orientation, upright
 
 
 def exif(value, order="<", tag=274, kind=3, before=0):
@@ -47,19 +47,21 @@ def test_any_bytes_have_an_orientation(data, head):
     assert 1 <= orientation(head + data) <= 8
 
 
-def test_transpose_makes_upright():
+def test_turns_make_upright():
     """TIFF 6.0: what the 0th row and the 0th column of the stored pixels are of the picture."""
-    upright = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    whole = np.arange(6, dtype=np.uint8).reshape(2, 3)
     stored = {
-        2: upright[:, ::-1],  # top, right
-        3: upright[::-1, ::-1],  # bottom, right
-        4: upright[::-1],  # bottom, left
-        5: upright.T,  # left, top
-        6: upright[:, ::-1].T,  # right, top
-        7: upright[::-1, ::-1].T,  # right, bottom
-        8: upright[::-1].T,  # left, bottom
+        2: whole[:, ::-1],  # top, right
+        3: whole[::-1, ::-1],  # bottom, right
+        4: whole[::-1],  # bottom, left
+        5: whole.T,  # left, top
+        6: whole[:, ::-1].T,  # right, top
+        7: whole[::-1, ::-1].T,  # right, bottom
+        8: whole[::-1].T,  # left, bottom
     }
-    assert set(stored) == set(TRANSPOSE)
+    assert set(stored) == set(TURNS)
     for held, pixels in stored.items():
-        turned = Image.fromarray(np.ascontiguousarray(pixels)).transpose(TRANSPOSE[held])
-        assert np.array_equal(np.asarray(turned), upright), held
+        turned = upright(pixels[..., None], held)
+        assert np.array_equal(turned[..., 0], whole), held
+        assert turned.flags.c_contiguous
+    assert upright(whole, 1) is whole

@@ -9,7 +9,9 @@ import threading
 import numpy as np
 import pytest
 
-from airflow_mlplat.data import BatchIterator, permute
+from airflow_mlplat.data import BatchIterator, decode, permute
+from airflow_mlplat.data.augment import replay
+from airflow_mlplat.data.window import WindowedOrder
 from airflow_mlplat.errors import CorruptionError, DataError, PlatformError, SpecError
 from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
 from tests.data.conftest import MANIFEST, Memory
@@ -79,7 +81,7 @@ def test_state_is_of_what_was_given(memory, options):
     for expected in (8, 16, 24):
         assert next(batches).position == expected
         assert iterator.get_state() == {
-            "manifest": MANIFEST, "samples": 45, "seed": 0, "window": 0, "algorithm": "feistel6-v1",
+            "manifest": MANIFEST, "samples": 45, "seed": 0, "window": 0, "sampling": None, "algorithm": "feistel6-v1",
             "epoch": 0, "position": expected,
         }  # fmt: skip
 
@@ -172,7 +174,7 @@ def test_refuses_to_begin(memory, options):
         BatchIterator(memory(0), options())
     with pytest.raises(DataError, match=r"has too few samples for a batch; expected 16; got 15"):
         BatchIterator(memory(15), options(drop_remainder=True, shard_count=2))
-    with pytest.raises(SpecError, match=r"epochs must be a whole number; expected 1 or more; got 0"):
+    with pytest.raises(SpecError, match=r"epochs must be a whole number; expected 1 or more, or None; got 0"):
         BatchIterator(memory(1), options(), epochs=0)
 
 
@@ -333,3 +335,94 @@ def test_damage_in_a_store_names_the_sample(stored, options, tmp_path, threads):
     with pytest.raises(CorruptionError, match=r"^sample 'digit/\d+' in shards/shard-.* is damaged"):
         list(BatchIterator(Samples(*stored), options()))
     assert threads() == []
+
+
+def test_hints_tell_the_shards_of_this_epoch_and_the_next(memory, options):
+    samples = memory(40, shard_ends=[10, 20, 30, 40])
+    how = options(window=2, batch_size=5)
+    iterator = BatchIterator(samples, how, epochs=2)
+    orders = [WindowedOrder(samples.shard_ends, 2, 0, epoch, MANIFEST).shards.tolist() for epoch in (0, 1)]
+    for _ in zip(range(5), iterator):
+        pass
+    assert samples.hints == [orders[0] + orders[1]]
+    resumed = BatchIterator(samples, how, epochs=2)
+    resumed.set_state(iterator.get_state())  # at 25 of 40, in the second window
+    list(resumed)
+    assert samples.hints[1:] == [orders[0][2:] + orders[1], orders[1]]
+
+
+@pytest.mark.parametrize("changed", [{"window": 2}, {"window": 2, "drop_remainder": True}])
+def test_windowed_batches_resume_from_every_state(memory, options, given, changed):
+    samples, how = memory(45, shard_ends=[10, 12, 30, 45]), options(**changed)
+    whole = given(samples, how, epochs=2)
+    iterator = BatchIterator(samples, how, epochs=2)
+    for taken, state in enumerate([iterator.get_state() for _ in iterator], 1):
+        assert given(samples, how, 2, state) == whole[taken:]
+    with pytest.raises(SpecError, match="state of another iteration"):
+        BatchIterator(samples, options()).set_state(iterator.get_state())
+
+
+def test_without_end(memory, options, given):
+    endless = BatchIterator(memory(20), options(), epochs=None)
+    found = [batch.digest() for _, batch in zip(range(9), endless)]
+    endless.close()
+    assert found == [digest for *_, digest in given(memory(20), options(), 3)]
+    assert len(list(endless.epoch())) == 3
+
+
+AUGMENT = [{"name": "flip"}, {"name": "pad_and_crop", "padding": 2}]
+
+
+@pytest.mark.parametrize(("threads", "prefetch"), [(1, 1), (5, 3)])
+def test_augmented_batches_do_not_depend_on_threads(memory, options, given, threads, prefetch):
+    how = options(augment=AUGMENT, threads=threads, prefetch=prefetch)
+    assert given(memory(61), how, 2) == given(memory(61), options(augment=AUGMENT), 2)
+
+
+def test_augmented_batches_are_replayed_from_the_lineage(memory, options):
+    samples, how = memory(30), options(augment=AUGMENT, seed=4)
+    for batch in BatchIterator(samples, how, epochs=2):
+        for image, row in zip(batch.images, batch.rows.tolist()):
+            told = {"shape": how.shape, "seed": how.seed, "epoch": batch.epoch, "row": row}
+            again = replay(how.augment, image=decode(samples.media(row), how.shape), **told)
+            assert np.array_equal(again, image)
+
+
+def test_augmentation_goes_on_in_a_resumed_epoch(memory, options, given):
+    samples, how = memory(45), options(augment=[*AUGMENT, {"name": "mixup"}])
+    whole = given(samples, how, 2)
+    iterator = BatchIterator(samples, how, epochs=2)
+    states = [iterator.get_state() for _ in iterator]
+    assert given(samples, how, 2, states[3]) == whole[4:]
+    assert len({digest for *_, digest in whole}) == len(whole)
+
+
+def test_a_window_takes_the_whole_image(memory, options, png):
+    wide = np.tile(np.arange(64, dtype=np.uint8) * 4, (16, 1))
+    samples = memory(16, broken=dict.fromkeys(range(16), png(wide)))
+    (batch,) = BatchIterator(samples, options(batch_size=16, augment=[{"name": "resized_crop"}]))
+    assert batch.images.shape == (16, 8, 8, 1)
+    assert len({image.tobytes() for image in batch.images}) > 8
+
+
+def test_mixed_batches_tell_shares(memory, options):
+    samples = memory(64)
+    for batch in BatchIterator(samples, options(augment=[{"name": "cutmix"}])):
+        assert batch.mixed is not None
+        targets = batch.targets(10)
+        assert (targets.shape, targets.dtype) == ((8, 10), np.float32)
+        np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
+        rows = np.arange(8)
+        same = batch.mixed.partners == batch.labels
+        np.testing.assert_allclose(targets[rows, batch.labels], np.where(same, 1, batch.mixed.shares), atol=1e-6)
+    (plain,) = BatchIterator(samples, options(batch_size=64))
+    assert plain.targets(10) is plain.labels
+
+
+def test_repeated_samples_are_augmented_anew(memory, options):
+    """Weighted sampling gives a sample again in an epoch, but never the same pixels by rule."""
+    samples = memory(60)
+    how = options(batch_size=60, sampling={"classes": {"3": 1}}, augment=[{"name": "noise", "sigma": [5, 20]}])
+    (batch,) = BatchIterator(samples, how)
+    assert len(set(batch.rows.tolist())) < 60
+    assert len({image.tobytes() for image in batch.images}) == 60

@@ -28,7 +28,7 @@ def test_defaults_and_lists_of_json():
         ({"shape": (28, 28, 4)}, r"shape is no image's; expected \(height, width, 1 or 3\); got \(28, 28, 4\)\."),
         ({"shape": (0, 28, 1)}, r"shape is no image's; expected \(height, width, 1 or 3\); got \(0, 28, 1\)\."),
         ({"resize": "sharp"}, r"resize names no filter; expected nearest \| box \| bilinear \| .*; got 'sharp'\."),
-        ({"decoder": "turbo"}, r"decoder is not known; expected pillow; got 'turbo'\."),
+        ({"decoder": "turbo"}, r"decoder is not known; expected exact \| fast \| opencv \| pillow; got 'turbo'\."),
     ],
 )
 def test_refuses(changed, message):

@@ -28,7 +28,8 @@ class LinearTrainer:
         e = np.exp(z - z.max(axis=1, keepdims=True))
         return e / e.sum(axis=1, keepdims=True)
 
-    def step(self, images, labels, learning_rate):
+    def step(self, images, targets, learning_rate):
+        labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
         noisy = np.clip(images + self.random.normal(0, 10, images.shape), 0, 255)
         p = self.outputs(noisy)
         rows = np.arange(len(labels))

@@ -33,5 +33,5 @@ def test_an_epochs_batches_are_those_of_the_whole_training(samples):
 
 
 def test_in_order_gives_all_once(samples):
-    with in_order(samples, (8, 8, 1), 32) as batches:
+    with in_order(samples, TrainOptions(shape=(8, 8, 1), augment=[{"name": "flip"}]), 32) as batches:
         assert [row for batch in batches for row in batch.rows.tolist()] == list(range(70))

@@ -28,9 +28,9 @@ def test_build_gets_the_users_params_and_ours():
     ("params", "told"),
     [
         ({}, "option 'shape' is missing. give shape, such as [28, 28, 1] (height, width, channels)."),
-        ({**SHAPE, "epoch": 3}, "unknown option 'epoch'; expected batch_size | "),
+        ({**SHAPE, "epoch": 3}, "unknown option 'epoch'; expected augment | batch_size | "),
         ({**SHAPE, "epoch": 3}, "Did you mean 'epochs'?"),
-        ({**SHAPE, "wide": 3}, "what build(params) shall get goes into 'params'"),
+        ({**SHAPE, "neurons": 3}, "what build(params) shall get goes into 'params'"),
         (
             {"shape": [28, 28]},
             "shape is wrong; expected [height, width, channels], with 1 or 3 channels; got [28, 28].",

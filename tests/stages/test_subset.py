@@ -33,6 +33,16 @@ def test_where_a_subsets_shards_and_spans_end(store, run, span):
     assert subset.partitions == samples.partitions
 
 
+def test_a_subset_hands_on_what_will_be_read(store, dataset):
+    class Hinted(Samples):
+        def will_read(self, shards):
+            hints.append(shards.tolist())
+
+    hints: list = []
+    Subset(Hinted(store, dataset(range(10))), np.array([2, 7])).will_read(np.array([3, 1]))
+    assert hints == [[3, 1]]
+
+
 @pytest.mark.parametrize("rows", [[7, 2], [2, 2]])
 def test_rows_of_a_subset_ascend(store, dataset, rows):
     with pytest.raises(SpecError, match=r"rows of a subset do not ascend\. sort them, each once"):

@@ -265,3 +265,19 @@ def test_only_spans_and_datasets(store):
         Samples(store, Ref("model", "m", "0" * 64))
     with pytest.raises(NotFoundError, match=r"span:pets@000000000000 is not in the store file:///"):
         Samples(store, Ref("span", "pets", "0" * 64))
+
+
+def test_a_reader_is_told_which_shards_will_be_read(store, span):
+    class Hinted:
+        def hint(self, shards):
+            hints.append(list(shards))
+
+        def read(self, shard, offset, size):
+            raise AssertionError("nothing is read")
+
+    hints: list = []
+    read = Samples(store, span, Hinted())
+    shards = [shard["sha256"] for shard in store.manifest(span)["shards"]]
+    read.will_read(np.arange(len(shards))[::-1])
+    assert hints == [shards[::-1]]
+    Samples(store, span).will_read(np.arange(len(shards)))  # the store's own reader needs no hint

@@ -55,19 +55,21 @@ class MXNetTrainer:
         array = self._mx.nd.array(images, dtype=np.uint8)
         return self._mx.nd.transpose(array, (0, 3, 1, 2)).astype(np.float32) / 255.0
 
-    def step(self, images: np.ndarray, labels: np.ndarray, learning_rate: float) -> None:
+    def step(self, images: np.ndarray, targets: np.ndarray, learning_rate: float) -> None:
         """One step of the optimiser; returns while it computes, and waits for the one before."""
         mx = self._mx
-        inputs, wanted = self._as_input(images), mx.nd.array(labels, dtype=np.float32)
+        inputs, wanted = self._as_input(images), mx.nd.array(targets, dtype=np.float32)
+        labels = wanted if targets.ndim == 1 else mx.nd.argmax(wanted, axis=1)
         with mx.autograd.record():
             outputs = self.model(inputs)
-            losses = -mx.nd.pick(self._log_probabilities(outputs), wanted)
+            told = self._log_probabilities(outputs)
+            losses = -(mx.nd.pick(told, wanted) if targets.ndim == 1 else (told * wanted).sum(axis=1))
             loss = losses.mean()
         loss.backward()
         self._update(learning_rate)
         if self._running is not None:
             self._running.wait_to_read()  # else thousands of steps would queue up, with their batches
-        right = mx.nd.argmax(outputs, axis=1) == wanted
+        right = mx.nd.argmax(outputs, axis=1) == labels
         self._sums = self._running = self._sums + mx.nd.stack(losses.sum(), right.sum()).reshape((2,))
 
     def _log_probabilities(self, outputs: Any) -> Any:

@@ -41,22 +41,27 @@ class TensorFlowTrainer:
         self._optimizer = OPTIMIZERS[options.optimizer](keras, options)
         self._optimizer.build(self.model.trainable_variables)
         self._sums = [tf.Variable(0.0, dtype=tf.float64), tf.Variable(0.0, dtype=tf.float64)]
-        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not self._probabilities)
-        # One signature, with any number of rows: a smaller last batch is not traced again.
-        images = tf.TensorSpec((None, *options.shape), tf.uint8)
-        labels, rate = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((), tf.float32)
-        self._step = tf.function(self._step_graph, input_signature=[images, labels, rate], jit_compile=False)
+        losses = {1: keras.losses.SparseCategoricalCrossentropy, 2: keras.losses.CategoricalCrossentropy}
+        self._losses = {ndim: loss(from_logits=not self._probabilities) for ndim, loss in losses.items()}
+        # One signature for each kind of targets, with any number of rows: a smaller last batch is not traced again.
+        images, rate = tf.TensorSpec((None, *options.shape), tf.uint8), tf.TensorSpec((), tf.float32)
+        kinds = {1: tf.TensorSpec((None,), tf.int64), 2: tf.TensorSpec((None, classes), tf.float32)}
+        self._steps = {
+            ndim: tf.function(self._step_graph, input_signature=[images, targets, rate], jit_compile=False)
+            for ndim, targets in kinds.items()
+        }
         self._predict = tf.function(self._predict_graph, input_signature=[images], jit_compile=False)
 
-    def _step_graph(self, images: Any, labels: Any, rate: Any) -> None:
-        tf = self._tf
+    def _step_graph(self, images: Any, targets: Any, rate: Any) -> None:
+        tf, ndim = self._tf, len(targets.shape)
         with tf.GradientTape() as tape:
             outputs = self.model(_as_input(tf, images), training=True)
-            loss = tf.cast(self._loss(labels, outputs), tf.float32)
+            loss = tf.cast(self._losses[ndim](targets, outputs), tf.float32)
             total = tf.add_n([loss, *self.model.losses])  # those of layers: weight decay
         gradients = tape.gradient(total, self.model.trainable_variables)
         self._optimizer.learning_rate.assign(rate)
         self._optimizer.apply(gradients, self.model.trainable_variables)
+        labels = targets if ndim == 1 else tf.argmax(targets, axis=1)
         right = tf.equal(tf.argmax(outputs, axis=1), labels)
         self._sums[0].assign_add(tf.cast(loss, tf.float64) * tf.cast(tf.shape(labels)[0], tf.float64))
         self._sums[1].assign_add(tf.reduce_sum(tf.cast(right, tf.float64)))
@@ -65,9 +70,9 @@ class TensorFlowTrainer:
         outputs = self.model(_as_input(self._tf, images), training=False)
         return outputs if self._probabilities else self._tf.nn.softmax(outputs)
 
-    def step(self, images: np.ndarray, labels: np.ndarray, learning_rate: float) -> None:
+    def step(self, images: np.ndarray, targets: np.ndarray, learning_rate: float) -> None:
         """One step of the optimiser."""
-        self._step(images, labels, np.float32(learning_rate))
+        self._steps[targets.ndim](images, targets, np.float32(learning_rate))
 
     def measure(self, step: int) -> Measured:
         """Sums since the last call. Keras keeps its random state in variables, which `state` has."""

@@ -1,0 +1,64 @@
+"""JPEG by simplejpeg, which has a libjpeg-turbo of its own and leaves Python's lock while it decodes.
+
+In libjpeg-turbo's accurate mode it gives Pillow's pixels. What it does not decode without a complaint is left to
+Pillow, which has the last word on what is damaged; so are inks (CMYK), which Pillow turns into colours.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from airflow_mlplat.data.complete import JPEG_MAGIC, jpeg_exif
+from airflow_mlplat.data.decoders.channels import with_channels
+from airflow_mlplat.data.decoders.size import check_size
+from airflow_mlplat.data.exif import orientation, upright
+from airflow_mlplat.errors import ConfigError
+
+_SPACES = {"Gray": "GRAY", "YCbCr": "RGB"}
+"""Colours in the file → colours to decode to."""
+
+
+def read(media: bytes, channels: int) -> np.ndarray | None:
+    """The image; None if it is left to Pillow."""
+    simplejpeg = _simplejpeg()
+    return None if simplejpeg is None else _read(simplejpeg, media, channels, fast=False)
+
+
+def read_fast(media: bytes, channels: int) -> np.ndarray | None:
+    """The image in the fast mode; None if it is left to other decoders.
+
+    Raises:
+        ConfigError: simplejpeg is not installed.
+    """
+    simplejpeg = _simplejpeg()
+    if simplejpeg is None:
+        raise ConfigError(
+            "decoder 'fast' needs simplejpeg", fix="pip install 'airflow-mlplat[images]', or take decoder 'exact'"
+        )
+    return _read(simplejpeg, media, channels, fast=True)
+
+
+def _read(simplejpeg: Any, media: bytes, channels: int, fast: bool) -> np.ndarray | None:
+    if not media.startswith(JPEG_MAGIC):
+        return None
+    try:
+        height, width, space, _ = simplejpeg.decode_jpeg_header(media)
+        if space not in _SPACES:
+            return None
+        check_size((height, width))
+        image = simplejpeg.decode_jpeg(media, _SPACES[space], fastdct=fast, fastupsample=fast)
+    except ValueError:  # libjpeg-turbo complains
+        return None
+    return with_channels(upright(image, orientation(jpeg_exif(media))), channels)
+
+
+@lru_cache(maxsize=1)
+def _simplejpeg() -> Any:
+    try:
+        import simplejpeg
+    except ImportError:
+        return None
+    return simplejpeg

@@ -1,0 +1,89 @@
+"""Memory is used again when nothing refers to it, and never before."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+
+from airflow_mlplat.data import BatchIterator
+from airflow_mlplat.data.pool import BatchPool
+
+SHAPE = (4, 2, 2, 3)
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+def test_an_array_is_as_asked_for():
+    array = BatchPool(SHAPE, 2).take()
+    assert (array.shape, array.dtype, array.flags.c_contiguous, array.flags.writeable) == (SHAPE, np.uint8, True, True)
+    array[...] = 7
+    assert array.sum() == 7 * 48
+
+
+def test_memory_is_used_again_when_no_view_is_left():
+    pool = BatchPool(SHAPE, 2)
+    array = pool.take()
+    where = address(array)
+    part = array[:2]
+    flat = part.reshape(-1)
+    bytes_of_it = memoryview(flat)
+    for name in ("array", "part", "flat"):
+        other = pool.take()
+        assert address(other) != where, name
+        del other
+        if name == "array":
+            del array
+        elif name == "part":
+            del part
+        else:
+            del flat
+    del bytes_of_it
+    gc.collect()
+    assert where in {address(found) for found in [pool.take(), pool.take()]}
+
+
+def test_no_more_are_kept_than_told():
+    memory = []
+
+    def allocate(size):
+        memory.append(weakref.ref(made := np.zeros(size, np.uint8)))
+        return made
+
+    pool = BatchPool(SHAPE, 2, allocate)
+    arrays = [pool.take() for _ in range(5)]
+    assert len(memory) == 5
+    del arrays
+    gc.collect()
+    assert sum(ref() is not None for ref in memory) == 2
+
+
+def test_batches_that_are_kept_keep_their_pixels(memory, options):
+    samples = memory(200)
+    batches = list(BatchIterator(samples, options(prefetch=1), epochs=2))
+    for batch in batches:
+        assert [int(image.sum()) for image in batch.images] == [
+            int(decoded.sum()) for decoded in (samples_pixels(samples, row) for row in batch.rows)
+        ]
+
+
+def samples_pixels(samples, row):
+    from airflow_mlplat.data import decode
+
+    return decode(samples.media(int(row)), (8, 8, 1))
+
+
+def test_an_iterator_uses_few_buffers(memory, options):
+    asked = []
+
+    def allocate(size):
+        asked.append(size)
+        return np.empty(size, np.uint8)
+
+    for batch in BatchIterator(memory(400), options(prefetch=3), epochs=2, allocate=allocate):
+        assert batch.images.shape[0] == 8
+    assert set(asked) == {8 * 64}
+    assert len(asked) <= 6
