@@ -84,7 +84,33 @@ def _local(url: str) -> Backend:
     return LocalBackend.from_url(url)
 
 
-BACKENDS: dict[str, Callable[[str], Backend]] = {"": _local, "file": _local}
+def _http(url: str) -> Backend:
+    from airflow_mlplat.store.http import HttpBackend
+
+    return HttpBackend(url)
+
+
+def _fsspec(url: str) -> Backend:
+    from airflow_mlplat.store.remote import FsspecBackend
+
+    return FsspecBackend(url)
+
+
+def _memory(url: str) -> Backend:
+    from airflow_mlplat.store.remote import MemoryBackend
+
+    return MemoryBackend(url)
+
+
+BACKENDS: dict[str, Callable[[str], Backend]] = {
+    "": _local,
+    "file": _local,
+    "http": _http,
+    "https": _http,
+    "s3": _fsspec,
+    "webhdfs": _fsspec,
+    "memory": _memory,
+}
 """URL scheme → what opens it. A plain path has the empty scheme."""
 
 

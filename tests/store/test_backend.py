@@ -94,13 +94,23 @@ class TestLocal(BackendSuite):
         return open_backend(tmp_path / "a store%20ü")
 
 
+class TestMemory(BackendSuite):
+    @pytest.fixture
+    def backend(self):
+        fsspec = pytest.importorskip("fsspec", reason="fsspec is not in the job half by itself")
+        yield open_backend("memory://a store/ü")
+        memory = fsspec.filesystem("memory")
+        for path in memory.find("/a store"):
+            memory.rm_file(path)
+
+
 def test_schemes():
-    assert sorted(BACKENDS) == ["", "file"]
+    assert sorted(BACKENDS) == ["", "file", "http", "https", "memory", "s3", "webhdfs"]
 
 
 @pytest.mark.parametrize("url", ["gopher://host/x", "", "s4://bucket"])
 def test_unknown_scheme(url):
     with pytest.raises(
-        ConfigError, match=r"no such kind of store; expected a path or file://; got '.*'. set MLPLAT_STORE"
+        ConfigError, match=r"no such kind of store; expected a path or file://, .*; got '.*'. set MLPLAT_STORE"
     ):
         open_backend(url)
