@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.bridges.base import Bridged, Previous, Source
-from airflow_mlplat.bridges.completeness import Completeness, DoneFlag, MaxWatermark, RowCount
+from airflow_mlplat.bridges.completeness import DoneFlag, MaxWatermark, RowCount
 from airflow_mlplat.bridges.csv_source import CsvSource
 from airflow_mlplat.bridges.media import Column, File
 from airflow_mlplat.bridges.sql import SqlSource
+from airflow_mlplat.bridges.webdataset_source import WebDatasetSource
 
 if TYPE_CHECKING:
     from airflow_mlplat.bridges.transfer import bridge
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Bridged",
     "Column",
-    "Completeness",
     "CsvSource",
     "DoneFlag",
     "File",
@@ -28,6 +28,7 @@ __all__ = [
     "RowCount",
     "Source",
     "SqlSource",
+    "WebDatasetSource",
     "bridge",
 ]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from airflow_mlplat.bridges.media import Column, File
+from airflow_mlplat.bridges.media import Column, File, Member
 from airflow_mlplat.contract import Ref
 
 
@@ -21,7 +21,7 @@ class Record:
     Args:
         key: Names the sample; None when the source has none.
         label: Label value; None when the source has none.
-        media: Path or URL (`File`), or bytes (`Column`); None when the source has none.
+        media: Path or URL (`File`), bytes (`Column`), or place in a tar file (`Member`); None when the source has none.
         metadata: Column → value.
         watermark: How far the source had come when it wrote the row; None when unknown.
         problem: Why the row cannot be read as a record; it is then quarantined as a malformed row.
@@ -43,7 +43,7 @@ class Source(Protocol):
         """Airflow connection id, or None when the source needs no client."""
 
     @property
-    def media(self) -> File | Column:
+    def media(self) -> File | Column | Member:
         """Where a record's media is."""
 
     @property

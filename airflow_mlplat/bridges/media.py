@@ -1,4 +1,4 @@
-"""Where a record's media is: bytes in a column, or a file that a column names."""
+"""Where a record's media is: bytes in a column, a file that a column names, or a member of a tar file."""
 
 from __future__ import annotations
 
@@ -65,6 +65,28 @@ class File:
     def describe(self) -> dict[str, Any]:
         """As plain JSON."""
         return {"kind": "file", "column": self.column, "root": self.root}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of a tar file: of a sample's members, the one with the first of these extensions that there is.
+
+    Args:
+        extensions: All after the first dot of a member's name, without it: `jpg`, `seg.png`. Case does not matter.
+    """
+
+    extensions: tuple[str, ...] = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "npy")
+
+    def __post_init__(self) -> None:
+        given = self.extensions
+        named = not isinstance(given, str) and given and all(isinstance(name, str) and name for name in given)
+        if not named or any(name.startswith(".") or "/" in name for name in given):
+            raise SpecError("media has no extensions", expected='such as ("jpg", "png")', got=repr(given))
+        object.__setattr__(self, "extensions", tuple(dict.fromkeys(name.lower() for name in given)))
+
+    def describe(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return {"kind": "member", "extensions": list(self.extensions)}
 
 
 def check_name(owner: str, column: str) -> None:

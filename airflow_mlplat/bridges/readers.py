@@ -1,4 +1,4 @@
-"""The three ways to a record's media behind one protocol: locate, look at, read."""
+"""The four ways to a record's media behind one protocol: locate, look at, read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from airflow_mlplat.bridges.local import LocalFiles
-from airflow_mlplat.bridges.media import Column, File
+from airflow_mlplat.bridges.media import Column, File, Member
+from airflow_mlplat.bridges.members import TarMembers
 from airflow_mlplat.bridges.reasons import EMPTY, TOO_LARGE, BadRecord
 from airflow_mlplat.bridges.remote import RemoteFiles
 from airflow_mlplat.errors import SourceError
@@ -65,7 +66,7 @@ class ColumnBytes:
         return location
 
 
-def open_reader(media: File | Column, filesystem: Callable[[str], Any] | None = None) -> Reader:
+def open_reader(media: File | Column | Member, filesystem: Callable[[str], Any] | None = None) -> Reader:
     """The reader of a source's media.
 
     Args:
@@ -78,6 +79,8 @@ def open_reader(media: File | Column, filesystem: Callable[[str], Any] | None = 
     """
     if isinstance(media, Column):
         return ColumnBytes()
+    if isinstance(media, Member):
+        return TarMembers()
     if media.protocol == "file":
         return LocalFiles(media.root)
     return RemoteFiles(media.root, filesystem)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.bridges.base import Bridged, Previous, Source
 from airflow_mlplat.bridges.classes import class_names
-from airflow_mlplat.bridges.media import File
+from airflow_mlplat.bridges.media import Column
 from airflow_mlplat.bridges.partition import parse_partition
 from airflow_mlplat.bridges.readers import Reader, map_ahead, open_reader
 from airflow_mlplat.bridges.reasons import EMPTY, BadRecord
@@ -68,7 +68,7 @@ def bridge(
 
     Args:
         source: Where the records live.
-        client: The open connection to it: an engine for a `SqlSource`, None for a `CsvSource`.
+        client: The open connection to it: an engine for a `SqlSource`, None for sources of local files.
         store: Where the span goes.
         dataset: Name of the dataset.
         partition: A day, `2026-01-31`.
@@ -207,7 +207,7 @@ def _check_unchanged(task: _Task, spool: Spool, rows: RowScan, media: MediaScan)
             got=f"{_count(again)} rows, not the same",
             fix="run again when the source is at rest",
         )
-    if not isinstance(task.source.media, File):
+    if isinstance(task.source.media, Column):
         return  # it is in the rows
     seen = MediaScan(task.reader, spool)
     for _ in seen:

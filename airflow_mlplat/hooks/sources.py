@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from airflow_mlplat.bridges import CsvSource, Source, SqlSource
+from airflow_mlplat.bridges import CsvSource, Source, SqlSource, WebDatasetSource
 from airflow_mlplat.errors import SpecError
 from airflow_mlplat.hooks.sql import sql_engine
 
 CLIENTS: dict[type, Callable[[Any], Any]] = {
     SqlSource: lambda source: sql_engine(source.conn_id),
     CsvSource: lambda source: None,
+    WebDatasetSource: lambda source: None,
 }
 
 

@@ -10,7 +10,8 @@ from airflow.sdk import Asset, BaseSensorOperator
 from airflow.sdk.bases.sensor import PokeReturnValue
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
-from airflow_mlplat.bridges import Completeness, Source
+from airflow_mlplat.bridges import Source
+from airflow_mlplat.bridges.completeness import Completeness
 from airflow_mlplat.errors import SpecError
 from airflow_mlplat.hooks.partition import resolve_partition
 from airflow_mlplat.hooks.sources import source_client

@@ -30,15 +30,24 @@ class Stocked(NamedTuple):
 
 
 class SourceSuite:
-    """The contract of `Source`."""
+    """The contract of `Source`.
 
-    def test_records_are_those_of_the_partition(self, stocked):
+    Attributes:
+        media: What the records of `DAY` name, where it is not the files; `{folder}` stands for the test's folder.
+        watermark: Of the records of `DAY`; None for a source that has none.
+    """
+
+    media: tuple[str, ...] = ("1.png", "2.png")
+    watermark: str | None = "10:00"
+
+    def test_records_are_those_of_the_partition(self, stocked, tmp_path):
+        first, second = (place.replace("{folder}", str(tmp_path)) for place in self.media)
         found = sorted(stocked.source.records(stocked.client, DAY), key=lambda record: str(record.key))
         assert [(str(r.key), r.label, r.media, r.problem) for r in found] == [
-            ("1", "shirt", "1.png", None),
-            ("2", None, "2.png", None),
+            ("1", "shirt", first, None),
+            ("2", None, second, None),
         ]
-        assert all(r.metadata == {"by": "ann"} and r.watermark == "10:00" for r in found)
+        assert all(r.metadata == {"by": "ann"} and r.watermark == self.watermark for r in found)
         assert [r.label for r in stocked.source.records(stocked.client, OTHER)] == ["coat"]
 
     def test_records_stream_and_come_again(self, stocked):

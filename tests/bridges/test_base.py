@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import airflow_mlplat.bridges as public
-from airflow_mlplat.bridges import CsvSource, File, Previous, SqlSource
+from airflow_mlplat.bridges import CsvSource, File, Previous, SqlSource, WebDatasetSource
 from airflow_mlplat.bridges.base import Record
 from airflow_mlplat.contract import Ref
 
@@ -16,6 +16,7 @@ SOURCES = [
         "shop", "SELECT * FROM photos WHERE day = :partition", "id", File("path", "."), label="l", classes=("a",)
     ),
     CsvSource("labels.csv", "id", File("path", "."), label="l", classes=("a",)),
+    WebDatasetSource("*.tar", label="cls", classes=("a",)),
 ]
 
 

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from airflow_mlplat.bridges.media import Column, File
+from airflow_mlplat.bridges.media import Column, File, Member
 from airflow_mlplat.errors import SpecError
 
 
@@ -38,3 +38,15 @@ def test_bad_options(make, message):
     with pytest.raises(SpecError, match=message) as error:
         make()
     assert "secret" not in str(error.value)
+
+
+def test_members_by_extension():
+    assert Member(["JPG", "seg.png", "jpg"]).extensions == ("jpg", "seg.png")
+    assert Member(("jpg",)).describe() == {"kind": "member", "extensions": ["jpg"]}
+    assert pickle.loads(pickle.dumps(Member())) == Member()
+
+
+@pytest.mark.parametrize("extensions", ["jpg", (), ("",), (".jpg",), ("a/b",), (1,)])
+def test_what_is_no_extension_is_refused(extensions):
+    with pytest.raises(SpecError, match="media has no extensions; expected such as"):
+        Member(extensions)

@@ -7,6 +7,8 @@ import pytest
 
 from airflow_mlplat.bridges import Column, File, readers
 from airflow_mlplat.bridges.local import LocalFiles
+from airflow_mlplat.bridges.media import Member
+from airflow_mlplat.bridges.members import TarMembers
 from airflow_mlplat.bridges.readers import ColumnBytes, look_at, map_ahead, open_reader
 from airflow_mlplat.bridges.reasons import BadRecord
 from airflow_mlplat.bridges.remote import RemoteFiles
@@ -15,6 +17,7 @@ from airflow_mlplat.errors import SourceError
 
 def test_each_media_has_its_reader(tmp_path):
     assert isinstance(open_reader(Column("image")), ColumnBytes)
+    assert isinstance(open_reader(Member()), TarMembers)
     assert isinstance(open_reader(File("path", str(tmp_path))), LocalFiles)
     assert isinstance(open_reader(File("path", f"file://{tmp_path}")), LocalFiles)
     assert isinstance(open_reader(File("path", "memory://images")), RemoteFiles)

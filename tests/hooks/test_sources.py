@@ -7,13 +7,16 @@ import pytest
 pytestmark = pytest.mark.airflow
 
 
-def test_a_csv_source_needs_no_client_and_an_unknown_one_is_told() -> None:
-    from airflow_mlplat.bridges import CsvSource, File
+def test_local_files_need_no_client_and_an_unknown_one_is_told() -> None:
+    from airflow_mlplat.bridges import CsvSource, File, WebDatasetSource
     from airflow_mlplat.errors import SpecError
     from airflow_mlplat.hooks.sources import source_client
 
     assert source_client(CsvSource(path="/x.csv", key="id", media=File("file", root="/"))) is None
-    with pytest.raises(SpecError, match="unknown kind of source; expected CsvSource, SqlSource; got dict"):
+    assert source_client(WebDatasetSource("/x.tar")) is None
+    with pytest.raises(
+        SpecError, match="unknown kind of source; expected CsvSource, SqlSource, WebDatasetSource; got dict"
+    ):
         source_client({})
 
 
