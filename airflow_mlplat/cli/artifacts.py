@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping
@@ -16,12 +17,14 @@ from airflow_mlplat.store.left_out import left_out
 if TYPE_CHECKING:
     from airflow_mlplat.catalog import ArtifactRow, Catalog
 
+_SHOWN = {"dataset": ("dataset", "span"), "model": ("model",)}
+
 
 @command
 def list_datasets(args: Namespace) -> None:
-    """Datasets, the newest first."""
-    rows = places.catalog().artifacts("dataset", args.name, args.limit)
-    print_rows(map(_dataset_row, rows), args.output)
+    """Datasets, or spans, the newest first."""
+    rows = places.catalog().artifacts("span" if args.spans else "dataset", args.name, args.limit)
+    print_rows(map(_span_row if args.spans else _dataset_row, rows), args.output)
 
 
 @command
@@ -50,9 +53,12 @@ def list_models(args: Namespace) -> None:
 
 @command
 def show_dataset(args: Namespace) -> None:
-    """One dataset, with how many records are not in it, or not labelled."""
+    """One dataset, with how many records are not in it, or not labelled; or one span."""
     catalog, row = _named(args, "dataset")
     document = row.document
+    if row.kind == "span":
+        _show(row, {}, args.output)
+        return
     quarantined: Counter[str] = Counter()
     for parent in document["parents"]:
         quarantined.update(catalog.artifact(Ref.from_json(parent)).document["quarantined"])
@@ -82,15 +88,27 @@ def _named(args: Namespace, kind: str) -> tuple[Catalog, ArtifactRow]:
     catalog = places.catalog()
     bare = ":" not in args.ref and "@" not in args.ref
     try:
-        ref = catalog.resolve(f"{kind}:{args.ref}" if bare else args.ref)
+        ref = _by_name(catalog, args.ref, kind) if bare else catalog.resolve(args.ref)
     except NotFoundError as error:
         raise NotFoundError(
             error.what, expected=error.expected, got=error.got, fix=f"`airflow mlplat {kind}s list`"
         ) from error
-    if ref.kind != kind:
+    if ref.kind not in _SHOWN[kind]:
         group = ref.kind + "s show" if ref.kind in ("dataset", "model") else "lineage"
         raise NotFoundError(f"{args.ref} is no {kind}", got=ref, fix=f"`airflow mlplat {group} {args.ref}`")
     return catalog, catalog.artifact(ref)
+
+
+def _by_name(catalog: Catalog, text: str, kind: str) -> Ref:
+    """What bare words mean: of a dataset that is not built yet, its latest span."""
+    first, *others = _SHOWN[kind]
+    try:
+        return catalog.resolve(f"{first}:{text}")
+    except NotFoundError:
+        for other in others:
+            with contextlib.suppress(NotFoundError):
+                return catalog.resolve(f"{other}:{text}")
+        raise
 
 
 def _row(row: ArtifactRow) -> dict[str, Any]:
@@ -104,6 +122,17 @@ def _dataset_row(row: ArtifactRow) -> dict[str, Any]:
         "samples": document.get("samples"),
         "dropped": sum(document.get("dropped", {}).values()),
         "spans": len(document.get("spans", ())),
+        "created_at": row.created_at.isoformat(timespec="seconds"),
+    }
+
+
+def _span_row(row: ArtifactRow) -> dict[str, Any]:
+    document = row.document
+    return {
+        **_row(row),
+        "samples": document["samples"],
+        "quarantined": sum(document["quarantined"].values()),
+        "classes": len(document["classes"]),
         "created_at": row.created_at.isoformat(timespec="seconds"),
     }
 

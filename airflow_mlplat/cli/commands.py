@@ -36,6 +36,25 @@ _GRACE = Arg(
 _MODEL = Arg(("name",), help="Name of the model, `fashion` or `fashion@champion`")
 _FRAMEWORK = Arg(("framework",), help="tensorflow or mxnet")
 _EXPECTED = Arg(("--expected",), help="Only if this digest (its first 6 digits will do) is still the champion")
+_SPANS = Arg(("--spans",), help="List spans, which bridges and imports make", action="store_true")
+_IMPORT = (
+    Arg(("name",), help="Name of the dataset"),
+    Arg(("tars",), help="Tar files, plain or packed by gzip, bzip2 or xz; or glob patterns", nargs="+", metavar="tar"),
+    Arg(("--partition",), help="The day that the samples belong to, 2026-01-31", required=True),
+    Arg(("--classes",), help="Names of the classes in the order of the labels: shirt,coat"),
+    Arg(
+        ("--classes-file",),
+        help="The same, one a line; default: as the dataset's spans have them, or the labels 0 to n",
+    ),
+    Arg(("--label",), help="Where a sample's label is: cls or json:FIELD (default: cls, if any sample has one)"),
+    Arg(("--media",), help="Extensions of the media, of which the first that a sample has is taken: jpg,png"),
+    Arg(
+        ("--max-bad-fraction",),
+        help="Fail when more than this part of the samples is bad (default: 0.01)",
+        type=float,
+        default=0.01,
+    ),
+)
 
 
 def commands() -> list[Any]:
@@ -45,7 +64,7 @@ def commands() -> list[Any]:
             name="mlplat",
             help="Datasets, models, decisions and lineage of MLPlat",
             subcommands=(
-                _group("datasets", "Dataset versions", (*_list_and_show("datasets", "dataset"), _quarantine())),
+                _group("datasets", "Dataset versions, and the spans that they are built from", _datasets()),
                 _group("models", "Model versions", _list_and_show("models", "model")),
                 _group(
                     "decisions",
@@ -70,16 +89,21 @@ def commands() -> list[Any]:
     ]
 
 
-def _list_and_show(group: str, kind: str) -> tuple[Any, ...]:
+def _list_and_show(group: str, kind: str, *more: Arg) -> tuple[Any, ...]:
     return (
-        _action("list", f"List {kind} versions, the newest first", f"artifacts.list_{group}", _ONLY, _LIMIT),
+        _action("list", f"List {kind} versions, the newest first", f"artifacts.list_{group}", _ONLY, _LIMIT, *more),
         _action("show", f"Show a {kind} version", f"artifacts.show_{kind}", _REF),
     )
 
 
-def _quarantine() -> Any:
-    text = "List the records that are not in a dataset version, with the reason for each"
-    return _action("quarantine", text, "artifacts.show_quarantine", _REF)
+def _datasets() -> tuple[Any, ...]:
+    left_out = "List the records that are not in a dataset version, or in a span, with the reason for each"
+    taken_in = "Take in WebDataset's tar files as the span of a day; DAGs that wait for its asset are not started"
+    return (
+        *_list_and_show("datasets", "dataset", _SPANS),
+        _action("quarantine", left_out, "artifacts.show_quarantine", _REF),
+        _action("import", taken_in, "imports.import_tars", *_IMPORT),
+    )
 
 
 def _champion() -> tuple[Any, ...]:

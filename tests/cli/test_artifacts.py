@@ -83,5 +83,14 @@ def test_absent_things_are_the_users_error(mlplat, world):
     code, _, err = mlplat("datasets", "show", "fashion@champion")
     assert code == 64 and "fashion@champion is no dataset; got model:fashion@" in err
     assert "`airflow mlplat models show fashion@champion`" in err
-    code, _, err = mlplat("datasets", "show", f"span:fashion@{world.spans[0].digest}")
+    code, _, err = mlplat("models", "show", f"span:fashion@{world.spans[0].digest}")
     assert code == 64 and "`airflow mlplat lineage span:fashion@" in err
+
+
+def test_spans_are_listed_and_shown(mlplat, world):
+    rows = json.loads(mlplat("datasets", "list", "fashion", "--spans", "-o", "json")[1])
+    assert [(row["digest"], row["samples"], row["quarantined"]) for row in rows] == [
+        (span.digest, 4, 0) for span in reversed(world.spans)
+    ]
+    shown = json.loads(mlplat("datasets", "show", f"span:fashion@{world.spans[0].digest}", "-o", "json")[1])
+    assert shown["digest"] == world.spans[0].digest and shown["quarantined"] == {}

@@ -24,7 +24,7 @@ def test_every_command_has_its_function(parser):
             yield command
 
     found = [action for command in commands.commands() for action in actions(command)]
-    assert len(found) == 12
+    assert len(found) == 13
     for action in found:
         (path,) = [cell.cell_contents for cell in action.func.__closure__]
         module, _, name = path.rpartition(".")

@@ -30,6 +30,7 @@ def test_every_record_with_its_reason_day_by_day(store):
         ("2026-01-02", "x", "no label", "'?'", "bridge"),
         ("2026-01-02", "y", "missing media", "y.png", "bridge"),
     ]
+    assert [row["key"] for row in left_out(store, spans[1])] == ["x", "y"] and not list(left_out(store, spans[0]))
 
 
 def test_a_dataset_that_is_not_there(store):
