@@ -1,6 +1,7 @@
 """Augmentation: a declarative list of operations; the bytes depend on seed, epoch and sample alone. Import is cheap.
 
-The list is in the job's spec, and so in its lineage: `replay` gives what a training saw of any sample.
+The list is in the job's spec, and so in its lineage: `replay` gives what a training saw of any sample. Every
+operation with its parameters: OPERATIONS.md.
 """
 
 from airflow_mlplat.data.augment.compose import Augmentation, replay

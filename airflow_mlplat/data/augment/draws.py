@@ -11,8 +11,6 @@ import threading
 
 import numpy as np
 
-ALGORITHM = "philox4x64-v1"
-"""Named in the lineage: other draws are another algorithm."""
 SAMPLE, BATCH = 0, 1
 """Levels: operations on one sample, and on a whole batch, draw from different streams of the same row."""
 

@@ -109,9 +109,11 @@ def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """
     cv2 = opencv("augment 'resized_crop'")
     rows, columns, channels = image.shape
+    if (rows, columns) == (height, width):
+        return image.copy()
     while rows >= 2 * height and columns >= 2 * width:
         rows, columns = rows // 2, columns // 2
         image = cv2.resize(image[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA)
     if (rows, columns) != (height, width):
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)
-    return image.reshape(height, width, channels).copy()
+    return image.reshape(height, width, channels)

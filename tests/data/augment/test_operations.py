@@ -134,3 +134,16 @@ def test_takes_views(name, picture):
         view.flags.writeable = False
         augmentation = Augmentation([step(name, view.shape)], view.shape, seed=2)
         assert np.array_equal(augmentation.image(view, 0, 1), augmentation.image(view.copy(), 0, 1))
+
+
+def test_all_are_documented(root):
+    """OPERATIONS.md has every operation with every parameter as it is."""
+    text = (root / "airflow_mlplat/data/augment/OPERATIONS.md").read_text().replace("\\|", "|")
+    told = {line.split("`")[1]: line.rsplit("| `", 1)[1] for line in text.splitlines() if line.startswith("| `")}
+    for name, operation in {**OPERATIONS, **BATCH_OPERATIONS}.items():
+        parts = []
+        for key, parameter in operation.parameters.items():
+            default = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+            parts.append(f"`{key}` {parameter.expected}" + (f" ({default})" if default is not None else ""))
+        assert told.pop(name) == "; ".join(parts)[1:] + " |"
+    assert not told
