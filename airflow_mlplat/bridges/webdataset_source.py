@@ -60,10 +60,9 @@ class WebDatasetSource:
             SourceError: A file is missing, no tar file, cut off or damaged.
             PlatformError: The disk fails.
         """
-        names = class_names(self.classes)
-        by_place = not any(name.lstrip("+-").isdigit() for name in names)
+        places = class_places(class_names(self.classes))
         for sample in self.samples(partition):
-            yield self._record(sample, names if by_place else [])
+            yield self._record(sample, places)
 
     def samples(self, partition: str) -> Iterator[TarSample]:
         """The partition's samples as they are; raises as `records`."""
@@ -114,6 +113,11 @@ class WebDatasetSource:
         if type(label) is int and 0 <= label < len(places):
             label = places[label]
         return Record(sample.key, label, sample.media(self.extensions), metadata)
+
+
+def class_places(names: list[str]) -> list[str]:
+    """The classes that whole numbers stand for, by place: all, or none where a class is itself a number."""
+    return [] if any(name.lstrip("+-").isdigit() for name in names) else names
 
 
 def check_label(label: str | None) -> None:

@@ -47,7 +47,10 @@ _IMPORT = (
         help="The same, one a line; default: as the dataset's spans have them, or the labels 0 to n",
     ),
     Arg(("--label",), help="Where a sample's label is: cls or json:FIELD (default: cls, if any sample has one)"),
-    Arg(("--media",), help="Extensions of the media, of which the first that a sample has is taken: jpg,png"),
+    Arg(
+        ("--media",),
+        help="Extensions of the media, the first that a sample has is taken: jpg,png (default: all of images, npy)",
+    ),
     Arg(
         ("--max-bad-fraction",),
         help="Fail when more than this part of the samples is bad (default: 0.01)",

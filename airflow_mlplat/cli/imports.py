@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_mlplat.hooks.jobs import JobHook
 
 _FIRST, _LAST = "0001-01-01", "9999-12-31"
+_SHOWN = 5
 
 
 @command
@@ -93,11 +94,27 @@ def _source(
         classes, origin = given, "given"
     elif known is not None:
         classes, origin = known
+        _check_known(classes, origin, seen)
     elif seen.labels:
         classes, origin = guessed_classes(seen.labels), "guessed from the labels"
     else:
         return files, "no labels"
     return replace(files, label=args.label or "cls", classes=classes), origin
+
+
+def _check_known(classes: tuple[str, ...], origin: str, seen: Survey) -> None:
+    """A class list that nobody gave is not held against labels that it lacks."""
+    from airflow_mlplat.bridges.webdataset_source import class_places
+
+    places = {str(number) for number, _ in enumerate(class_places(list(classes)))}
+    lacking = sorted(set(seen.labels) - set(classes) - places)
+    if lacking:
+        raise DataError(
+            f"the classes of {origin} lack labels of the tar files",
+            expected=", ".join(classes[:_SHOWN]) + (", …" if len(classes) > _SHOWN else ""),
+            got=", ".join(map(repr, lacking[:_SHOWN])) + (", …" if len(lacking) > _SHOWN else ""),
+            fix="pass --classes or --classes-file: with a list that is given, such samples are set aside",
+        )
 
 
 def _known_classes(installation: JobHook, name: str, partition: str) -> tuple[tuple[str, ...], str] | None:

@@ -33,6 +33,7 @@ def import_(mlplat):
 def test_a_span_is_made_once(mlplat, import_, tars, places):
     from airflow_mlplat.catalog import open_catalog
     from airflow_mlplat.contract import Ref
+    from airflow_mlplat.hooks.jobs import JobHook
     from airflow_mlplat.store import Samples, open_store
 
     said = import_(tars.every)
@@ -51,6 +52,7 @@ def test_a_span_is_made_once(mlplat, import_, tars, places):
     again = import_(f"{tars.folder}/1.tar.gz", f"{tars.folder}/0.tar")
     assert again == {**said, "new": False, "classes_from": f"the span of {DAY}"}
     assert len(open_catalog(places.catalog).span_history("photos", DAY)) == 1
+    assert JobHook().missing_spans("photos", [DAY]) == []  # what a waiting dataset task asks
 
 
 def test_commands_show_it(mlplat, import_, tars):
@@ -105,6 +107,21 @@ def test_a_later_day_has_the_classes_of_the_days_before(import_, tmp_path):
     for name, day in (("1", OTHER), ("2", "2026-02-02")):
         said = import_(str(tmp_path / f"{name}.tar"), day=day)
         assert said["classes"] == ["0", "1"] and said["classes_from"].startswith("the span of 2026-0")
+
+
+def test_labels_that_the_days_before_lack_are_told(mlplat, import_, tmp_path):
+    write_tar(tmp_path / "0.tar", [*sample("a", 0), *sample("b", 1)])
+    write_tar(tmp_path / "1.tar", [*sample("a", 0), *sample("b", 2)])
+    write_tar(tmp_path / "2.tar", [*sample("a", "cat"), *sample("b", 1)])
+    import_(str(tmp_path / "0.tar"))
+    code, _, err = mlplat("datasets", "import", "photos", str(tmp_path / "1.tar"), "--partition", OTHER)
+    told = (
+        f"DataError: the classes of the span of {DAY} lack labels of the tar files; expected 0, 1; got '2'. pass --cl"
+    )
+    assert code == 64 and told in err
+    said = import_(str(tmp_path / "1.tar"), "--classes", "cat,dog", "--max-bad-fraction", "0.5")
+    assert said["quarantined"] == {"label outside the class list": 1}
+    assert import_(str(tmp_path / "2.tar"), day=OTHER)["classes"] == ["cat", "dog"]  # by name, and by place
 
 
 def test_without_labels_there_are_no_classes(import_, tmp_path):
