@@ -53,7 +53,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "pad_and_crop": Operation(
         geometry.pad_and_crop,
-        {"probability": _chance(1.0), "padding": Whole(0, geometry.LARGEST_SIDE), "fill": _FILL},
+        {"probability": _chance(1.0), "padding": Whole(0, 1024), "fill": _FILL},
         opencv=False,
     ),
     "rotate": Operation(geometry.rotate, {"probability": _chance(1.0), "degrees": Number(0, 180), "fill": _FILL}),

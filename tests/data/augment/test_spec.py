@@ -67,7 +67,7 @@ def test_canonical_form_is_its_own(steps, data):
         ),
         (
             [{"name": "pad_and_crop", "padding": 4.0}],
-            "augment step 1 (pad_and_crop): wrong padding; expected a whole number 0 … 16000; got 4.0.",
+            "augment step 1 (pad_and_crop): wrong padding; expected a whole number 0 … 1024; got 4.0.",
         ),
         (
             [{"name": "erase", "area": [0.5, 0.1]}],
