@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 import time
 
 import numpy as np
@@ -21,12 +22,13 @@ def other_store(spec, image="another run"):
     return dataclasses.replace(spec, image=image)
 
 
-def wait_for(job, text):
-    """Read a job's log up to a line."""
+def wait_for(job, epoch):
+    """Read a job's log until it has ended an epoch, or a later one: after a late kill the next run goes on there."""
     for line in job.stdout:
-        if text in line:
+        found = re.search(r"Epoch (\d+) of", line)
+        if found and int(found.group(1)) >= epoch:
             return
-    raise AssertionError(f"the job ended before it said {text!r}")
+    raise AssertionError(f"the job ended before epoch {epoch} did")
 
 
 def test_it_learns_and_repeats_itself_bit_by_bit(work, training, testing, request):
@@ -60,7 +62,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_model(work, training, re
     killed = other_store(spec, "killed")
     for kill in range(KILLS):
         with work.start(killed, f"killed-{optimizer}") as job:
-            wait_for(job, f"Epoch {chance.randint(3 * kill + 1, 3 * kill + 3)} of {EPOCHS}")
+            wait_for(job, chance.randint(3 * kill + 1, 3 * kill + 3))
             time.sleep(chance.uniform(0, 0.1))
             job.kill()
     with work.start(killed, f"killed-{optimizer}") as job:
@@ -107,3 +109,20 @@ def test_the_example_model_trains_on_it(work, training, root, request):
     (result,) = work.run(work.train(training, build, epochs=1, shape=[28, 28, 1]))
     assert result.error is None, result.error
     assert result.metrics["accuracy"] > 0.5
+
+
+def test_it_learns_from_augmented_mixed_and_balanced_samples(work, training, testing, request):
+    steps = [{"name": "pad_and_crop", "padding": 1}, {"name": "mixup", "alpha": 0.2}]
+    spec = work.train(
+        training, request.module.BUILD, epochs=10, augment=steps, sampling={"classes": "balanced"}, fit="crop"
+    )
+    first, second = work.run(spec)[0], work.run(other_store(spec))[0]
+    assert first.error is None, first.error
+    assert first.outputs == second.outputs
+    plain = work.run(work.train(training, request.module.BUILD, epochs=10))[0]
+    assert plain.outputs != first.outputs
+    predict = work.spec("predict", inputs={"model": [first.outputs["model"]], "dataset": [testing]})
+    found = load_predictions(work.store, work.run(predict)[0].outputs["predictions"])
+    assert found.correct().mean() > 0.9
+    trained = work.store.manifest(first.outputs["model"])["training"]["options"]
+    assert [step["name"] for step in trained["augment"]] == ["pad_and_crop", "mixup"]
