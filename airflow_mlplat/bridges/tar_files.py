@@ -53,7 +53,7 @@ def tar_members(path: str) -> Iterator[TarMember]:
     """
     with _told(path), open_unpacked(path) as file, _damage(path, file):
         tar = tarfile.TarFile(fileobj=file, mode="r")
-        member = tar.next()
+        member = tar.firstmember  # type: ignore[attr-defined]  # next() fails on an empty archive in Python 3.10
         while member is not None:
             if member.issparse():
                 raise SourceError(f"tar file {path!r} has a sparse member", got=member.name, fix="write it without")

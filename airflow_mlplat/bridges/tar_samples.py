@@ -18,6 +18,7 @@ from airflow_mlplat.bridges.tar_files import TarMember, tar_members
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 """A larger `cls` or `json` is no label and no metadata. In bytes."""
 
+_MAX_DEPTH = 100  # of JSON: how deep a Python can read differs by version
 _TEXTS = ("cls", "json")
 _META = re.compile(r"__[^/]*__($|/)")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
@@ -62,7 +63,9 @@ class TarSample:
             return {}
         try:
             value = json.loads(self.texts["json"].decode())
-            json.dumps(value, ensure_ascii=False).encode()  # lone surrogates, or too deep for what comes after
+            json.dumps(value, ensure_ascii=False).encode()  # raises for lone surrogates
+            if _is_deep(value, _MAX_DEPTH):
+                raise ValueError(f"nested deeper than {_MAX_DEPTH}")
         except (ValueError, RecursionError) as error:
             raise ValueError(f"its json is none: {error}") from error
         return value if isinstance(value, dict) else {"json": value}
@@ -90,6 +93,13 @@ class TarSample:
     def media(self, extensions: Iterable[str]) -> str | None:
         """Location of the member with the first of the extensions that there is."""
         return next((self.members[name] for name in extensions if name in self.members), None)
+
+
+def _is_deep(value: Any, depth: int) -> bool:
+    if not isinstance(value, (dict, list)):
+        return False
+    items = value.values() if isinstance(value, dict) else value
+    return depth == 0 or any(_is_deep(item, depth - 1) for item in items)
 
 
 def tar_samples(path: str) -> Iterator[TarSample]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from airflow_mlplat.bridges import tar_samples as module
@@ -71,6 +73,7 @@ def test_labels_of_cls(tmp_path, cls, label):
         (b'{"kind": null}', None, {"kind": None}),
         (b"{}", None, {}),
         (b"[1]", None, {"json": [1]}),
+        (b'{"a": ' * 100 + b"1" + b"}" * 100, None, json.loads('{"a": ' * 100 + "1" + "}" * 100)),
     ],
 )
 def test_labels_of_json(tmp_path, text, label, metadata):
@@ -78,7 +81,9 @@ def test_labels_of_json(tmp_path, text, label, metadata):
     assert one.label("json:kind") == label and one.metadata() == metadata
 
 
-@pytest.mark.parametrize("text", [b"{", b"\xff", b'{"a": "\\ud800"}', b"[" * 5000 + b"]" * 5000, b""])
+@pytest.mark.parametrize(
+    "text", [b"{", b"\xff", b'{"a": "\\ud800"}', b"[" * 5000 + b"]" * 5000, b"[" * 101 + b"]" * 101, b""]
+)
 def test_what_is_no_json(tmp_path, text):
     (one,) = samples(tmp_path, ("a.json", text))
     for ask in (one.metadata, lambda: one.label("json:kind")):
