@@ -29,9 +29,13 @@ ENVIRONMENT = {
     "MLPLAT_STORE": "URL of the store. Default: $MLPLAT_HOME/store",
     "MLPLAT_CATALOG": "SQLAlchemy URL of the catalog. Default: sqlite:///$MLPLAT_HOME/catalog.db",
     "MLPLAT_ENVIRONMENTS": "Folder with one virtual environment per framework. Default: $MLPLAT_HOME/environments",
+    "MLPLAT_CACHE": "Folder, on a local disk, of what jobs of a host share: shards of a store that is elsewhere, and "
+    "decoded batches. Default: $MLPLAT_HOME/cache",
+    "MLPLAT_CACHE_BYTES": "How much of the disk the shards there may take. Default: 21474836480 (20 GiB)",
     "MLPLAT_ORPHAN_SECONDS": "A job that no task has looked at for so many seconds ends itself. Default: 900",
 }
-"""Every environment variable the package reads. Read by `hooks.settings` alone, when asked, never at import."""
+"""Every environment variable the package reads: by `hooks.settings`, when asked, never at import. Jobs are told by
+their launcher where the cache is, under the same names."""
 
 KINDS = ("span", "dataset", "model", "predictions", "evaluation", "decision")
 

@@ -32,4 +32,5 @@ def launchers() -> list[Launcher]:
     from airflow_mlplat.launchers import LAUNCHERS
 
     settings = load_settings()
-    return [make(settings.jobs, settings.environments, settings.orphan_seconds) for make in LAUNCHERS.values()]
+    where = (settings.jobs, settings.environments, settings.orphan_seconds, settings.job_variables)
+    return [make(*where) for make in LAUNCHERS.values()]

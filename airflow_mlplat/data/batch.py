@@ -45,16 +45,17 @@ class Batch:
 
 
 def soft_labels(labels: np.ndarray, mixed: Mixed, classes: int) -> np.ndarray:
-    """The shares of classes in mixed images: float32 (n, classes), each row's sum 1.
+    """The shares of classes in mixed images: float32 (n, classes), each row's sum 1, or less where a label is missing.
 
     Args:
-        labels: int64 (n,), in [0, classes).
+        labels: int64 (n,), below `classes`, -1 where missing.
         mixed: With what they were mixed.
         classes: How many.
     """
     found, rows = np.zeros((len(labels), classes), np.float32), np.arange(len(labels))
-    found[rows, labels] = mixed.shares
-    found[rows, mixed.partners] += 1 - mixed.shares
+    for whose, shares in ((labels, mixed.shares), (mixed.partners, 1 - mixed.shares)):
+        known = whose >= 0
+        found[rows[known], whose[known]] += shares[known]
     return found
 
 

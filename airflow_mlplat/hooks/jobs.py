@@ -57,7 +57,8 @@ class JobHook(BaseHook):
         """
         if name not in LAUNCHERS:
             raise SpecError("unknown launcher", expected=" | ".join(sorted(LAUNCHERS)), got=repr(name))
-        return LAUNCHERS[name](self.settings.jobs, self.settings.environments, self.settings.orphan_seconds)
+        settings = self.settings
+        return LAUNCHERS[name](settings.jobs, settings.environments, settings.orphan_seconds, settings.job_variables)
 
     def spec(
         self,

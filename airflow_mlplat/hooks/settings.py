@@ -18,6 +18,8 @@ class Settings:
         store: URL of the store.
         catalog: SQLAlchemy URL of the catalog; may hold a password, so it is never logged.
         environments: Folder with one virtual environment per framework.
+        cache: Folder of what jobs of a host share.
+        cache_bytes: Bound of the shards in it.
         orphan_seconds: A job that no task has looked at for so long ends itself.
     """
 
@@ -25,6 +27,8 @@ class Settings:
     store: str
     catalog: str
     environments: Path
+    cache: Path
+    cache_bytes: int
     orphan_seconds: float
 
     @property
@@ -32,12 +36,17 @@ class Settings:
         """Folder with one directory per job."""
         return self.home / "jobs"
 
+    @property
+    def job_variables(self) -> dict[str, str]:
+        """Environment variables that every job gets."""
+        return {"MLPLAT_CACHE": str(self.cache), "MLPLAT_CACHE_BYTES": str(self.cache_bytes)}
+
 
 def load_settings() -> Settings:
     """Read the environment, now.
 
     Raises:
-        ConfigError: `MLPLAT_ORPHAN_SECONDS` is not a positive number.
+        ConfigError: `MLPLAT_ORPHAN_SECONDS` or `MLPLAT_CACHE_BYTES` is not a positive number.
     """
     home = Path(os.environ.get("MLPLAT_HOME") or ".mlplat").absolute()
     orphan = os.environ.get("MLPLAT_ORPHAN_SECONDS") or "900"
@@ -47,10 +56,15 @@ def load_settings() -> Settings:
         orphan_seconds = 0.0
     if orphan_seconds <= 0:
         raise ConfigError("MLPLAT_ORPHAN_SECONDS is not a time", expected="seconds > 0", got=repr(orphan))
+    cache_bytes = os.environ.get("MLPLAT_CACHE_BYTES") or str(20 << 30)
+    if not cache_bytes.isdecimal() or not int(cache_bytes):
+        raise ConfigError("MLPLAT_CACHE_BYTES is not a size", expected="bytes > 0", got=repr(cache_bytes))
     return Settings(
         home=home,
         store=os.environ.get("MLPLAT_STORE") or str(home / "store"),
         catalog=os.environ.get("MLPLAT_CATALOG") or f"sqlite:///{home / 'catalog.db'}",
         environments=Path(os.environ.get("MLPLAT_ENVIRONMENTS") or home / "environments").absolute(),
+        cache=Path(os.environ.get("MLPLAT_CACHE") or home / "cache").absolute(),
+        cache_bytes=int(cache_bytes),
         orphan_seconds=orphan_seconds,
     )

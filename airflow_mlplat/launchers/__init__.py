@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Optional
 
@@ -12,5 +12,7 @@ from airflow_mlplat.launchers.process import ProcessLauncher
 
 __all__ = ["LAUNCHERS", "Handle", "JobState", "Launcher", "Limits", "ProcessLauncher", "code_version"]
 
-LAUNCHERS: dict[str, Callable[[Path, Optional[Path], float], Launcher]] = {"process": ProcessLauncher}
-"""Name → launcher of (folder of jobs, folder of environments, orphan_seconds)."""
+LAUNCHERS: dict[str, Callable[[Path, Optional[Path], float, Mapping[str, str]], Launcher]] = {
+    "process": ProcessLauncher
+}
+"""Name → launcher of (folder of jobs, folder of environments, orphan_seconds, variables of every job)."""

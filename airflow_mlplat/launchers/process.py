@@ -38,6 +38,7 @@ class ProcessLauncher:
         jobs: Folder of the jobs' directories.
         environments: Folder with one virtual environment per framework; None: only jobs without a framework.
         orphan_seconds: A job that nobody asked for its state for so long ends itself.
+        variables: Environment variables that every job gets.
         keep_days: How long `sweep` leaves an ended job's directory, with its log and checkpoints.
         command: What to run for a spec in a directory, instead of the runtime.
     """
@@ -49,13 +50,15 @@ class ProcessLauncher:
         jobs: Path,
         environments: Path | None = None,
         orphan_seconds: float = 900,
+        variables: Mapping[str, str] | None = None,
+        *,
         keep_days: float = 7,
         command: Command | None = None,
     ) -> None:
         self.jobs = Path(jobs).absolute()
         self.environments = Path(environments).absolute() if environments is not None else None
         self.orphan_seconds, self.keep_days = orphan_seconds, keep_days
-        self._command = command
+        self._command, self._variables = command, dict(variables or {})
         self._copies = self.jobs / ".job_half"
 
     def image(self, framework: str | None) -> str:
@@ -82,7 +85,9 @@ class ProcessLauncher:
                     return handle
                 Running(directory).end_leftovers()
                 code = job_half.supply(self._copies) if self._command is None else None
-                launch = Launch(command, limits or Limits(), self.orphan_seconds, dict(labels or {}), code)
+                launch = Launch(
+                    command, limits or Limits(), self.orphan_seconds, dict(labels or {}), code, self._variables
+                )
                 prepare(directory, spec, launch)
                 start_supervisor(directory, lock)
             finally:

@@ -7,7 +7,8 @@ import secrets
 import site
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_mlplat.contract import JobSpec
@@ -39,6 +40,7 @@ class Launch:
         orphan_seconds: It ends itself when nobody looked at it for so long.
         labels: Who asked for it.
         code: Folder to import this package from; None: the one that its Python has.
+        variables: More environment variables.
     """
 
     command: list[str]
@@ -46,6 +48,7 @@ class Launch:
     orphan_seconds: float
     labels: dict[str, str]
     code: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def prepare(directory: JobDirectory, spec: JobSpec, launch: Launch) -> None:
@@ -70,6 +73,7 @@ def job_environment(directory: JobDirectory, spec: JobSpec, launch: Launch, toke
     """All of a job's environment variables."""
     variables = {
         **_passed(),
+        **launch.variables,
         "PATH": f"{Path(launch.command[0]).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(directory.path),
         "TMPDIR": str(directory.scratch),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
 import signal
 import time
 import traceback
@@ -14,6 +15,7 @@ from typing import Any
 
 from airflow_mlplat.contract import RESULT_FILE, ExitCode, JobError, JobResult, JobSpec, digest
 from airflow_mlplat.errors import BuildError, ConfigError, SpecError
+from airflow_mlplat.runtime.host import shard_reader, streams
 from airflow_mlplat.runtime.process import Stopped, stopping
 
 LOG = logging.getLogger("airflow_mlplat.runtime")
@@ -90,8 +92,10 @@ def _run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None) 
     trainer = None if spec.framework is None else load_trainer(spec.framework)
     LOG.info("Job %s: stage %s of %s", spec.key[:12], spec.stage, spec.name)
     started = time.monotonic()
-    outcome = stages[spec.stage](Job(spec, store, directory, trainer, LOG))
-    stats = {"seconds": round(time.monotonic() - started, 3), **outcome.stats}
+    with shard_reader(store, os.environ) as reader:
+        outcome = stages[spec.stage](Job(spec, store, directory, trainer, LOG, reader, streams(os.environ)))
+        cache = {} if reader is None else {"cache": reader.stats()}
+    stats = {"seconds": round(time.monotonic() - started, 3), **outcome.stats, **cache}
     return store.put_result(JobResult(spec.key, spec.stage, outcome.outputs, outcome.metrics, stats))
 
 

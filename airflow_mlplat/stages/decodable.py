@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from airflow_mlplat.contract import JobResult, Ref, digest
-from airflow_mlplat.data import decode
+from airflow_mlplat.data.decode import read_image
 from airflow_mlplat.errors import DataError
 from airflow_mlplat.stages.job import Job
 from airflow_mlplat.store import Samples
@@ -25,8 +25,8 @@ UNDECODABLE = "undecodable"
 THREADS = 2
 """Decoding leaves Python's lock; more threads than this seldom help beside other jobs."""
 _CHUNK = 256
-_PROBE_SHAPE = (1, 1, 3)
-"""All of an image is decoded, and then made this small: its size does not matter here."""
+_CHANNELS = 3
+"""In colour, and in its own size: whether an image decodes depends on neither."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def check_span(job: Job, ref: Ref) -> Checked:
     known = job.store.result(key)
     if known is not None:
         return Checked(**known.metrics)
-    samples = Samples(job.store, ref)
+    samples = job.samples(ref)
     drops = find(samples)
     found = {"samples": len(samples), "drops": drops, **count_labels(samples, [drop["row"] for drop in drops])}
     job.store.put_result(JobResult(key, stage, metrics=found))
@@ -97,6 +97,6 @@ def find(samples: Samples) -> list[dict[str, Any]]:
 def _bad(samples: Samples, rows: Iterable[int]) -> Iterable[int]:
     for row in rows:
         try:
-            decode(samples.media(row), _PROBE_SHAPE)
+            read_image(samples.media(row), _CHANNELS)
         except DataError:
             yield row

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.contract import JobSpec, Ref
 from airflow_mlplat.errors import SpecError
+from airflow_mlplat.store import Samples
 
 if TYPE_CHECKING:
     from airflow_mlplat.stages.trainer import TrainerFactory
     from airflow_mlplat.store import Store
+    from airflow_mlplat.store.ranges import ShardReader
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Job:
         directory: The job's own; checkpoints in it survive retries.
         trainer: Makes the framework's trainer; None for stages without a framework.
         log: Goes to the task's log.
+        reader: Reads the store's shards; None reads them as the store does.
+        streams: Folder on this host where batches are shared between jobs; None where none are.
     """
 
     spec: JobSpec
@@ -32,6 +36,16 @@ class Job:
     directory: Path
     trainer: TrainerFactory | None
     log: logging.Logger
+    reader: ShardReader | None = None
+    streams: Path | None = None
+
+    def samples(self, ref: Ref) -> Samples:
+        """The samples of a span or dataset.
+
+        Raises:
+            NotFoundError: It is not in the store.
+        """
+        return Samples(self.store, ref, self.reader)
 
     def inputs(self, role: str) -> list[Ref]:
         """The references of a role, maybe none."""

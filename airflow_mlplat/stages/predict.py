@@ -25,7 +25,7 @@ def run(job: Job) -> Outcome:
     facts, files = load_facts(job.store, model)
     if facts.framework != job.spec.framework:
         raise SpecError(f"{model} is of another framework", expected=facts.framework, got=job.spec.framework)
-    samples = Samples(job.store, dataset)
+    samples = job.samples(dataset)
     if samples.classes != facts.classes:
         raise SpecError(
             f"{dataset} has other classes than {model}", expected=facts.classes, got=samples.classes,

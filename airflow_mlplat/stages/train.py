@@ -28,7 +28,7 @@ def run(job: Job) -> Outcome:
     """Train on the input `dataset` what the file `build.py` builds; the output is `model`."""
     options = TrainOptions.from_params(job.spec.params)
     factory, dataset = job.framework(), job.input("dataset")
-    samples = Samples(job.store, dataset)
+    samples = job.samples(dataset)
     training, validation = split(samples, options.validation_fraction)
     build_file = fetch_build_file(job)
     trainer = factory(build_file, options, len(samples.classes))

@@ -37,7 +37,7 @@ def unlisted(job: Job, ref: Ref, checked: Checked, classes: list[str]) -> list[d
     )
     known = job.store.result(key)
     if known is None:
-        drops = find(Samples(job.store, ref), classes)
+        drops = find(job.samples(ref), classes)
         known = job.store.put_result(JobResult(key, stage, metrics={"drops": drops}))
     return known.metrics["drops"]
 

@@ -153,7 +153,7 @@ class TestProcessLauncher(LauncherSuite):
 
 
 def test_no_environment_for_a_framework(tmp_path):
-    launcher = LAUNCHERS["process"](tmp_path / "jobs", tmp_path, 900.0)
+    launcher = LAUNCHERS["process"](tmp_path / "jobs", tmp_path, 900.0, {})
     work = dataclasses.replace(spec(), framework="tensorflow")
     with pytest.raises(ConfigError, match=r"/tensorflow/bin/python.* make it: airflow mlplat environments create"):
         launcher.submit(work)

@@ -31,6 +31,12 @@ def test_the_environment_is_small_and_known(tmp_path, launch, monkeypatch):
     assert not {"AIRFLOW_HOME", "PYTHONPATH"} & set(found)
 
 
+def test_the_launch_adds_variables(tmp_path, launch):
+    launch = dataclasses.replace(launch, variables={"MLPLAT_CACHE": "/cache", "HOME": "/else"})
+    found = job_environment(JobDirectory(tmp_path), SPEC, launch, "t")
+    assert (found["MLPLAT_CACHE"], found["HOME"]) == ("/cache", str(tmp_path))
+
+
 def test_the_job_half_is_imported_from_where_the_launch_says(tmp_path, launch):
     launch = dataclasses.replace(launch, code=tmp_path / "copy")
     assert job_environment(JobDirectory(tmp_path), SPEC, launch, "t")["PYTHONPATH"] == str(tmp_path / "copy")
