@@ -91,37 +91,33 @@ class NpyHead(NamedTuple):
     shape: tuple[int, ...]
     start: int
 
-    def array(self, buffer: Buffer, path: str) -> np.ndarray:
-        """The array that lies in a whole file's bytes, in C order: a view of them, read-only if they are.
-
-        Raises:
-            CorruptionError: The file is shorter than its head says, or holds Python objects.
-        """
+    def array(self, buffer: Buffer) -> np.ndarray:
+        """The array that lies in a whole file's bytes, in C order: a view of them, read-only if they are."""
         count = math.prod(self.shape)
-        try:
-            flat = np.frombuffer(buffer, self.dtype, count, self.start) if count else np.empty(0, self.dtype)
-        except ValueError as error:
-            raise CorruptionError(f"{path} is not an array", got=error) from error
+        flat = np.frombuffer(buffer, self.dtype, count, self.start) if count else np.empty(0, self.dtype)
         return flat.reshape(self.shape)
 
 
-def npy_head(buffer: Buffer, path: str) -> NpyHead:
+def npy_head(buffer: Buffer, path: str, size: int) -> NpyHead:
     """The head of a .npy file of version 1.0.
 
     Args:
-        buffer: The file's bytes.
+        buffer: The file's first bytes.
         path: For the message.
+        size: Of the file, in bytes.
 
     Raises:
-        CorruptionError: Not such a file.
+        CorruptionError: Not such a file, or one that is shorter than its head says.
     """
-    size = 10 + int.from_bytes(buffer[8:10], "little")  # NEP 1: magic, version, then the length of the rest
-    file = io.BytesIO(buffer[:size])
+    start = 10 + int.from_bytes(buffer[8:10], "little")  # NEP 1: magic, version, then the length of the rest
+    file = io.BytesIO(buffer[:start])
     try:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):
             raise ValueError(f"version {version} of the format")
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        if dtype.hasobject or start + dtype.itemsize * math.prod(shape) > size:
+            raise ValueError(f"{size} bytes for {shape} of {dtype}")
     except (ValueError, TypeError) as error:
         raise CorruptionError(f"{path} is not an array", got=error) from error
-    return NpyHead(dtype, shape, size)
+    return NpyHead(dtype, shape, start)

@@ -91,8 +91,8 @@ class Samples:
 
     def _open_keys(self, number: int) -> np.ndarray:
         shard = self._shards[number][0]
-        keys = self._sidecars.open(layout.keys_path(shard["keys_sha256"]), shard["keys_sha256"], shard["samples"])
-        return keys["key"]
+        path = layout.keys_path(shard["keys_sha256"])
+        return self._sidecars.open(path, shard["keys_sha256"], shard["samples"]).array()["key"]
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -162,9 +162,11 @@ class Samples:
             CorruptionError: They are not what was written; names the key and the shard.
         """
         index = self._opened(bisect_right(self._ends, row))
-        if index is None or row < 0:
+        if index is None or index.buffer is None or row < 0:
             index = self._index(row)
-        offset, size, crc, _ = _unpack(index.buffer, ROW.size * index.place(row))
+            offset, size, crc = index.entry(row)
+        else:
+            offset, size, crc, _ = _unpack(index.buffer, ROW.size * index.place(row))
         media = self._read(index.sha256, offset, size)
         if check and crc32c(media) != crc:
             raise self._damaged(row, media)
@@ -175,12 +177,10 @@ class Samples:
         read, opened, ends, width, found = self._read, self._opened, self._ends, ROW.size, []
         for row in rows:
             index = opened(bisect_right(ends, row))
-            if index is None or row < 0:
-                index = self._index(row)
-            place = row - index.start
-            if index.gaps:
-                place += bisect_right(index.gaps, place)
-            offset, size, crc, _ = _unpack(index.buffer, width * place)
+            if index is None or index.buffer is None or index.gaps or row < 0:
+                found.append(self.media(row, check))
+                continue
+            offset, size, crc, _ = _unpack(index.buffer, width * (row - index.start))
             media = read(index.sha256, offset, size)
             if check and crc32c(media) != crc:
                 raise self._damaged(row, media)

@@ -6,24 +6,69 @@ import hashlib
 import mmap
 import resource
 import threading
-from typing import TYPE_CHECKING, BinaryIO, Callable, Generic, TypeVar
+from typing import TYPE_CHECKING, Callable, Generic, TypeVar
 
 from airflow_mlplat.errors import CorruptionError, NotFoundError, StoreError
 from airflow_mlplat.store.index import NpyHead, npy_head, read_npy
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
 
     from airflow_mlplat.store.store import Store
 
 _CHUNK_BYTES = 1 << 20
 """Read at once while hashing: read, not mapped, so that verifying leaves nothing in the process's memory."""
+_MEND = "restore it from a copy, or bridge its partition again"
 _LOCKS = 16
 """So many things are opened at once; each lock serves every sixteenth."""
 
 T = TypeVar("T")
+
+
+class Sidecar:
+    """One verified file of records.
+
+    Args:
+        store: Where it lies.
+        path: In the store.
+        head: What its head says.
+        held: The array, where it cannot be mapped.
+    """
+
+    def __init__(self, store: Store, path: str, head: NpyHead, held: np.ndarray | None = None) -> None:
+        self._store, self._path, self.head, self._held = store, path, head, held
+        self.mappable = held is None
+
+    def array(self) -> np.ndarray:
+        """All records, read-only; a memory map is closed when nothing refers to the array."""
+        return self._held if self._held is not None else self.head.array(self._map())
+
+    def record(self, number: int) -> bytes:
+        """The bytes of one record, read from the file: slow, and without a memory map.
+
+        Raises:
+            CorruptionError: The file has gone, or lost its end, since it was verified.
+        """
+        width = self.head.dtype.itemsize
+        try:
+            found = self._store.backend.read_range(self._path, self.head.start + width * number, width)
+        except NotFoundError as error:
+            raise _missing(self._store, self._path) from error
+        if len(found) != width:
+            raise CorruptionError(f"{self._path} of the store {self._store.url} has lost its end", fix=_MEND)
+        return found
+
+    def _map(self) -> mmap.mmap:
+        local = self._store.backend.local_path(self._path)
+        if local is None:
+            raise StoreError(f"{self._path} cannot be mapped", got=f"no local file in {self._store.url}")
+        try:
+            with local.open("rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except FileNotFoundError as error:
+            raise _missing(self._store, self._path) from error
+        except OSError as error:
+            raise StoreError(f"{local} cannot be mapped", got=error.strerror) from error
 
 
 class Sidecars:
@@ -37,43 +82,38 @@ class Sidecars:
         self._store = store
         self._verified: dict[str, NpyHead] = {}
 
-    def open(self, path: str, sha256: str, rows: int) -> np.ndarray:
-        """The array of a file: (rows,), read-only; its memory map is closed when nothing refers to it.
+    def open(self, path: str, sha256: str, rows: int) -> Sidecar:
+        """A file of so many records.
 
         Raises:
-            CorruptionError: It is missing, damaged, or has another number of rows.
+            CorruptionError: It is missing, damaged, or has another number of records.
         """
-        local = self._store.backend.local_path(path)
         try:
-            array = read_npy(self._store.verified(path, sha256), path) if local is None else self._map(
-                local, path, sha256
-            )  # fmt: skip
+            if self._store.backend.local_path(path) is None:
+                array = read_npy(self._store.verified(path, sha256), path)
+                sidecar = Sidecar(self._store, path, NpyHead(array.dtype, array.shape, 0), array)
+            else:
+                sidecar = Sidecar(self._store, path, self._head(path, sha256))
         except NotFoundError as error:
-            raise CorruptionError(f"{path} is missing from the store {self._store.url}") from error
-        if array.shape != (rows,):
-            raise CorruptionError(f"{path} has another number of rows", expected=(rows,), got=array.shape)
-        return array
+            raise _missing(self._store, path) from error
+        if sidecar.head.shape != (rows,):
+            raise CorruptionError(f"{path} has another number of rows", expected=(rows,), got=sidecar.head.shape)
+        return sidecar
 
-    def _map(self, local: Path, path: str, sha256: str) -> np.ndarray:
-        try:
-            with local.open("rb") as file:
-                if path not in self._verified and _sha256(file) != sha256:
-                    self._store.verified(path, sha256)  # reads it again, and tells what is wrong
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except FileNotFoundError as error:
-            raise NotFoundError(f"{path} is not in the store {self._store.url}") from error
-        except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
-            raise StoreError(f"{local} cannot be mapped", got=error) from error
+    def _head(self, path: str, sha256: str) -> NpyHead:
         if path not in self._verified:
-            self._verified[path] = npy_head(mapped, path)
-        return self._verified[path].array(mapped, path)
+            found, offset, head = hashlib.sha256(), 0, b""
+            while chunk := self._store.backend.read_range(path, offset, _CHUNK_BYTES):
+                found.update(chunk)
+                head, offset = head or chunk, offset + len(chunk)
+            if found.hexdigest() != sha256:
+                self._store.verified(path, sha256)  # reads it again, and tells what is wrong
+            self._verified[path] = npy_head(head, path, offset)
+        return self._verified[path]
 
 
-def _sha256(file: BinaryIO) -> str:
-    found, chunk = hashlib.sha256(), memoryview(bytearray(_CHUNK_BYTES))
-    while size := file.readinto(chunk):  # type: ignore[attr-defined]
-        found.update(chunk[:size])
-    return found.hexdigest()
+def _missing(store: Store, path: str) -> CorruptionError:
+    return CorruptionError(f"{path} is missing from the store {store.url}", fix=_MEND)
 
 
 class Opened(Generic[T]):

@@ -1,0 +1,117 @@
+"""Sidecars are verified once; few stay open, whichever threads ask."""
+
+from __future__ import annotations
+
+import resource
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from airflow_mlplat.contract import digest
+from airflow_mlplat.errors import CorruptionError
+from airflow_mlplat.store import npy_bytes
+from airflow_mlplat.store.sidecars import Opened, Sidecars, most_open
+
+PATH = "shards/x.npy"
+ROWS = np.array([(n, -n) for n in range(50)], [("a", "<u4"), ("b", "<i8")])
+CONTENT = npy_bytes(ROWS)
+
+
+@pytest.fixture
+def put(store):
+    """A function that puts bytes where the sidecar lies; gives their SHA-256."""
+
+    def put(content=CONTENT):
+        store.backend.put_if_absent(PATH, content)
+        return digest(content)
+
+    return put
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_records(store, put, monkeypatch, mapped):
+    if not mapped:
+        monkeypatch.setattr(type(store.backend), "local_path", lambda self, path: None)
+    sidecar = Sidecars(store).open(PATH, put(), 50)
+    assert sidecar.mappable == mapped
+    assert np.array_equal(sidecar.array(), ROWS)
+    assert not sidecar.array().flags.writeable
+    if mapped:
+        assert [sidecar.record(row) for row in (0, 49)] == [ROWS[0].tobytes(), ROWS[49].tobytes()]
+
+
+def test_wrong_number_of_rows(store, put):
+    with pytest.raises(CorruptionError, match=r"x\.npy has another number of rows; expected \(51,\); got \(50,\)"):
+        Sidecars(store).open(PATH, put(), 51)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", CONTENT[:-1], b"\x93NUMPY\x02\x00" + CONTENT[8:]])
+def test_not_an_array(store, put, content):
+    with pytest.raises(CorruptionError, match=r"shards/x\.npy is not an array; got "):
+        Sidecars(store).open(PATH, put(content), 50)
+
+
+def test_damage_is_found_when_it_is_opened_first(store, put):
+    put()
+    with pytest.raises(CorruptionError, match=r"shards/x\.npy of the store .* is damaged; expected SHA-256 0{12}"):
+        Sidecars(store).open(PATH, "0" * 64, 50)
+
+
+def test_what_goes_afterwards(store, put):
+    sidecars, sha256 = Sidecars(store), put()
+    sidecar, path = sidecars.open(PATH, sha256, 50), store.backend.local_path(PATH)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CorruptionError, match=r"shards/x\.npy of the store .* has lost its end\. restore it"):
+        sidecar.record(49)
+    path.unlink()
+    for use in (lambda: sidecar.record(0), sidecar.array):
+        with pytest.raises(CorruptionError, match=r"shards/x\.npy is missing from the store file:///.*\. restore it"):
+            use()
+
+
+def test_few_stay_open():
+    made = []
+    opened = Opened(lambda number: made.append(number) or [number], 3)
+    assert [opened[number] for number in (0, 1, 2, 0, 3, 1)] == [[0], [1], [2], [0], [3], [1]]
+    assert made == [0, 1, 2, 3]
+    assert opened.get(0) is None
+    assert opened[0] == [0]
+    assert made == [0, 1, 2, 3, 0]
+
+
+def test_threads_open_each_thing_once():
+    made, together = [], threading.Barrier(8)
+
+    def make(number):
+        made.append(number)
+        return object()
+
+    opened = Opened(make, 100)
+
+    def ask(_):
+        together.wait()
+        return [opened[number] for number in range(50)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, range(8)))
+    assert sorted(made) == list(range(50))
+    assert all(things == found[0] for things in found)
+
+
+def test_threads_and_few_places():
+    opened = Opened(lambda number: [number], 2)
+
+    def ask(seed):
+        order = np.random.RandomState(seed).randint(0, 40, 500).tolist()
+        return all(opened[number] == [number] for number in order)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, range(8)))
+
+
+@pytest.mark.parametrize("limit, most", [(1024, 128), (20, 16), (1 << 20, 8192), (resource.RLIM_INFINITY, 8192)])
+def test_how_many_may_be_open(monkeypatch, limit, most):
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (limit, limit))
+    assert most_open() == most
