@@ -26,7 +26,9 @@ def served(span, tmp_path):
     server = Server(tmp_path / "store", 0, 0)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    yield open_store(server.url)
+    store = open_store(server.url)
+    yield store
+    store.backend.close()
     server.shutdown()
     server.server_close()
     thread.join()
