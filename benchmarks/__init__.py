@@ -1,0 +1,1 @@
+"""The iterator and the cache beside their peers, on one generated set of images. `python -m benchmarks` runs all."""

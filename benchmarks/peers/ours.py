@@ -1,0 +1,72 @@
+"""This package: a span in the store, read by `Samples` in the iterator's order, decoded by `BatchIterator`."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from airflow_mlplat.contract import Ref
+from airflow_mlplat.data import BatchIterator, IteratorOptions, permute
+from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
+from benchmarks.augmentation import STEPS
+from benchmarks.images import CLASSES, Images
+from benchmarks.peer import BATCH, SIDE, WORKERS, Batches, Raw
+
+CHUNK, READ = 16_384, 64
+"""Positions whose rows are found at once, and rows that are read by one call."""
+
+
+class Ours:
+    exact = True
+
+    def write(self, images: Images, folder: Path) -> None:
+        with SpanWriter(open_store(folder), "images", "2026-01-01", list(map(str, range(CLASSES)))) as writer:
+            for number in range(len(images)):
+                writer.add(Sample(f"{number:08d}", images.media(number), int(images.labels[number])))
+            writer.commit()
+
+    def raw(self, folder: Path, repeat: bool) -> Raw:
+        """Without a look at checksums: no peer looks at any."""
+        return _raw(open_samples(folder), repeat, check=False)
+
+    def checked(self, folder: Path, repeat: bool) -> Raw:
+        """As jobs read: the CRC-32C of every sample compared."""
+        return _raw(open_samples(folder), repeat, check=True)
+
+    def decoded(self, folder: Path, repeat: bool) -> Batches:
+        return _batches(folder, repeat)
+
+    def augmented(self, folder: Path, repeat: bool) -> Batches:
+        """Decoded, with the augmentations of `augmentation.STEPS`."""
+        return _batches(folder, repeat, augment=STEPS)
+
+
+def _raw(samples: Samples, repeat: bool, check: bool) -> Raw:
+    for epoch in count() if repeat else range(1):
+        for start in range(0, len(samples), CHUNK):
+            positions = np.arange(start, min(start + CHUNK, len(samples)))
+            rows = permute(positions, len(samples), 0, epoch, samples.ref.digest)
+            labels = samples.labels_at(rows).tolist()
+            chosen = rows.tolist()
+            for at in range(0, len(chosen), READ):
+                yield from zip(samples.media_at(chosen[at : at + READ], check), labels[at : at + READ])
+
+
+def _batches(folder: Path, repeat: bool, **options: Any) -> Batches:
+    made = IteratorOptions(batch_size=BATCH, shape=(SIDE, SIDE, 3), threads=WORKERS, resize="linear", **options)
+    with BatchIterator(open_samples(folder), made, None if repeat else 1) as batches:
+        for batch in batches:
+            yield batch.images, batch.labels
+
+
+def open_samples(folder: Path) -> Samples:
+    """Of the one span in the store."""
+    store = open_store(folder)
+    ((digest, manifest),) = store.manifests("span")
+    return Samples(store, Ref("span", manifest["name"], digest))
+
+
+PEER = Ours()
