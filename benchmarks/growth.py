@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from airflow_mlplat.contract import JobSpec, Ref
-from airflow_mlplat.data import BatchIterator, IteratorOptions
+from airflow_mlplat.data import BatchIterator, IteratorOptions, decode
 from airflow_mlplat.store import Samples, Store, open_store
-from benchmarks.manifests import NAME, SIDE
+from benchmarks.manifests import NAME, SIDE, png
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class Build:
     @property
     def runs(self) -> bool:
         """Whether it is under way."""
+        if self._process.returncode is not None:
+            return False
         # Not `poll`: it would take what `wait` asks the system for.
         return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
@@ -89,6 +91,7 @@ def first_batch(store: Store, dataset: Ref) -> dict[str, Any]:
 
 def _first_batch(url: str, dataset: str) -> None:
     store, ref = open_store(url), Ref.from_json(json.loads(dataset))
+    decode(png(bytes(SIDE * SIDE)), (SIDE, SIDE, 1))  # imports what decodes
     started = time.monotonic()
     samples = Samples(store, ref)
     opened = time.monotonic() - started

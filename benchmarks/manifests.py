@@ -7,6 +7,8 @@ labels differ, so whoever opens all of them reads 24 bytes a sample as with medi
 from __future__ import annotations
 
 import hashlib
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -17,17 +19,27 @@ from airflow_mlplat.store.index import read_npy
 
 CLASSES = [str(n) for n in range(10)]
 SIDE = 8
-"""Pixels: 192 bytes of `.npy`, a kilobyte of tar."""
+"""Pixels: 140 bytes of PNG, a kilobyte of tar."""
 NAME = "many"
+
+
+def png(pixels: bytes) -> bytes:
+    """A grey PNG of SIDE x SIDE pixels, not compressed: a tenth of the time that a library takes for it."""
+    head = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)
+    rows = b"".join(b"\0" + pixels[start : start + SIDE] for start in range(0, SIDE * SIDE, SIDE))
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in chunks
+    )
 
 
 def write_span(store: Store, partition: str, samples: int, seed: int = 0) -> Ref:
     """A span of samples of their own, by `SpanWriter`."""
-    head = npy_bytes(np.zeros((SIDE, SIDE), np.uint8))[: -SIDE * SIDE]
     random = np.random.RandomState(seed)
     with SpanWriter(store, NAME, partition, CLASSES) as writer:
         for row in range(samples):
-            writer.add(Sample(f"{row:09d}", head + random.bytes(SIDE * SIDE), row % len(CLASSES)))
+            writer.add(Sample(f"{row:09d}", png(random.bytes(SIDE * SIDE)), row % len(CLASSES)))
         return writer.commit()
 
 
