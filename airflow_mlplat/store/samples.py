@@ -122,8 +122,7 @@ class Samples:
         counts = np.bincount(numbers, minlength=len(self._shards))
         for number, chosen in enumerate(np.split(order, np.cumsum(counts[:-1]))):
             if len(chosen):
-                index = self._indexes[number]
-                labels[chosen] = index.labels(rows[chosen] - index.start)
+                labels[chosen] = self._indexes[number].labels(rows[chosen])
         return labels
 
     def keys(self) -> np.ndarray:

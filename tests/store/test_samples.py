@@ -121,9 +121,11 @@ def test_labels_at_rows(dropped, chosen, tmp_path_factory):
     read = Samples(store, build(store, [span], [sorted(dropped)], classes=("c", "a")))
     expected = [(1, -1, 0, -1)[i % 4] for i in range(20) if i not in dropped]
     assert read.labels.tolist() == expected
-    rows = np.array([row for row in chosen if row < len(expected)], np.int64)
-    found = read.labels_at(rows)
-    assert (found.dtype, found.tolist()) == (np.int64, [expected[row] for row in rows.tolist()])
+    assert len(read.shard_ends) == 3
+    for times in (1, 30):
+        rows = np.array([row for row in chosen if row < len(expected)] * times, np.int64)
+        found = read.labels_at(rows)
+        assert (found.dtype, found.tolist()) == (np.int64, [expected[row] for row in rows.tolist()])
 
 
 @pytest.mark.parametrize("times", [1, 50])
