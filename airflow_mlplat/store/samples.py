@@ -112,7 +112,7 @@ class Samples:
             int64 (m,), -1 where missing.
         """
         rows = np.asarray(rows, np.int64)
-        if len(rows) < _ROWS_A_SHARD * len(self._shards):
+        if len(rows) <= _ROWS_A_SHARD * len(self._shards):
             return np.array([self._index(row).label(row) for row in rows.tolist()], np.int64)
         for row in (rows.min(), rows.max()):
             self._index(row)

@@ -135,6 +135,14 @@ def test_labels_at_rows_out_of_range(store, span, row, times):
         Samples(store, span).labels_at(np.array([0, row] * times))
 
 
+def test_no_samples(store, write):
+    for ref in (write(rows=[]), build(store, [write(rows=[])], [[]])):
+        read = Samples(store, ref)
+        assert (len(read), read.shard_ends.tolist(), read.span_ends.tolist()) == (0, [], [0])
+        assert (read.labels.tolist(), read.labels_at(np.empty(0, np.int64)).tolist(), read.media_at([])) == ([], [], [])
+        assert read.keys().tolist() == []
+
+
 def test_opening_reads_manifests_alone(store, write, samples):
     """What is damaged in one shard is told when that shard is used, and not before."""
     refs = [write(), write("2026-01-02", [Sample("z", b"other", 1)])]
