@@ -45,7 +45,7 @@ def feed(
         Of each batch how many samples it has. The blobs take that size; the other layers follow in the next `forward`.
 
     Raises:
-        SpecError: The net has no such blob, or the blob is for images of another shape.
+        SpecError: The net has no such blob, or a blob is for something else.
     """
     blobs = getattr(net, "net", net).blobs
     for name in (data, label):
@@ -67,7 +67,7 @@ def fill(data: Any, label: Any, images: np.ndarray, labels: np.ndarray, scale: f
         scale: Factor of the images.
 
     Raises:
-        SpecError: The blob is for images of another shape.
+        SpecError: A blob is for images of another shape, or for more than one label.
     """
     nchw = images.transpose(0, 3, 1, 2)
     if data.data.shape[1:] != nchw.shape[1:]:
@@ -75,6 +75,8 @@ def fill(data: Any, label: Any, images: np.ndarray, labels: np.ndarray, scale: f
             "blob for images of another shape", expected=f"(n, {', '.join(map(str, nchw.shape[1:]))})",
             got=data.data.shape, fix="let the net's input have the iterator's shape, channels first",
         )  # fmt: skip
+    if label.data[:1].size != 1:
+        raise SpecError("blob for more than one label", expected="(n,) or (n, 1, …)", got=label.data.shape)
     for blob in (data, label):
         if len(blob.data) != len(labels):
             blob.reshape(len(labels), *blob.data.shape[1:])

@@ -93,11 +93,13 @@ class _ToGpu:
         self._under_way: deque[tuple[Any, Any]] = deque()
 
     def __call__(self, images: np.ndarray, labels: np.ndarray) -> Callable[[], tuple[Any, Any]]:
-        cuda, device, pair = self._torch.cuda, self._stream.device, (images, labels)
+        cuda, device, tensor = self._torch.cuda, self._stream.device, self._torch.from_numpy
         with cuda.stream(self._stream):
-            copies = tuple(self._torch.from_numpy(array).to(device, non_blocking=True) for array in pair)
+            # Labels first: they are not in pinned memory, and Python would wait until the images before them are there.
+            copied_labels = tensor(labels).to(device, non_blocking=True)
+            copies = (tensor(images).to(device, non_blocking=True), copied_labels)
             arrived = self._stream.record_event()
-        self._under_way.append((arrived, pair))  # memory that nothing refers to is filled with another batch
+        self._under_way.append((arrived, (images, labels)))  # else their memory might be filled with another batch
         while self._under_way and self._under_way[0][0].query():
             self._under_way.popleft()
 

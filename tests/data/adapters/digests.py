@@ -1,10 +1,11 @@
 """What a framework is given of a span of digits. Run in the framework's own environment; prints one JSON document.
 
-Usage: python digests.py tensorflow|mxnet|numpy STORE REFERENCE
+Usage: python digests.py numpy|tensorflow|mxnet|torch|jax|caffe STORE REFERENCE
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import threading
@@ -21,84 +22,111 @@ OPTIONS = [
     {"shard_index": 1, "shard_count": 3, "drop_remainder": True},
     {"shuffle": False, "batch_size": 60},
 ]
+LARGE = {"shape": (64, 64, 3), "batch_size": 2}
 
 
-def iterator_of(samples, changed, epochs=2):
-    return BatchIterator(
-        samples, IteratorOptions(**{"batch_size": 8, "shape": (8, 8, 1), "seed": 4, **changed}), epochs
-    )
+class Memory:
+    """An iterator's `allocate`, from multiples of 64 bytes on, that counts: memory that is free again is not asked for.
+
+    So there are as many as batches only if those who keep the batches share their memory.
+    """
+
+    given = 0
+
+    def __call__(self, size):
+        self.given += 1
+        memory = np.empty(size + 64, np.uint8)
+        first = -memory.ctypes.data % 64
+        return memory[first : first + size]
 
 
-def with_numpy(samples):
+def iterator_of(samples, changed, epochs=2, **more):
+    how = IteratorOptions(**{"batch_size": 8, "shape": (8, 8, 1), "seed": 4, **changed})
+    return BatchIterator(samples, how, epochs, **more)
+
+
+def ways_numpy():
+    """Of each way into a framework: a function from an iterator to one that gives the pairs of one pass."""
     from airflow_mlplat.data.adapters.numpy import arrays
 
-    for changed in OPTIONS:
-        iterator = iterator_of(samples, changed)
-        yield [[batch_digest(*batch) for batch in arrays(iterator)] for _ in range(3)]
+    return {"arrays": lambda iterator: lambda: arrays(iterator)}
 
 
-def with_tensorflow(samples):
+def ways_tensorflow():
     from airflow_mlplat.data.adapters.tensorflow import dataset
 
-    for changed in OPTIONS:
-        batches = dataset(iterator_of(samples, changed))
-        yield [[batch_digest(x.numpy(), y.numpy()) for x, y in batches] for _ in range(3)]
+    def of(iterator):
+        batches = dataset(iterator)
+        return lambda: batches
+
+    return {"dataset": of}
 
 
-def with_mxnet(samples):
+def ways_mxnet():
     from airflow_mlplat.data.adapters.mxnet import data_iter, ndarrays
 
-    for changed in OPTIONS:
-        iterator, again = iterator_of(samples, changed), iterator_of(samples, changed)
-        epochs = [[batch_digest(x.asnumpy(), y.asnumpy()) for x, y in ndarrays(iterator)] for _ in range(3)]
-        batches, others = data_iter(again), []
-        for _ in range(3):
-            others.append([batch_digest(b.data[0].asnumpy(), b.label[0].asnumpy()) for b in batches])
+    def of_data_iter(iterator):
+        batches = data_iter(iterator)
+
+        def one_pass():
+            yield from ((batch.data[0], batch.label[0]) for batch in batches)
             batches.reset()
-        yield epochs if epochs == others else {"ndarrays": epochs, "data_iter": others}
+
+        return one_pass
+
+    return {"ndarrays": lambda iterator: lambda: ndarrays(iterator), "data_iter": of_data_iter}
 
 
-def trained_tensorflow(samples):
-    """Keras' own `fit` for two epochs, which must not run out of batches; and the state after two batches."""
-    import keras
+def ways_torch():
+    from torch.utils.data import DataLoader
 
-    from airflow_mlplat.data.adapters.tensorflow import dataset
+    from airflow_mlplat.data.adapters.torch import dataset
 
-    model = keras.Sequential([keras.layers.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    iterator = iterator_of(samples, {})
-    losses = model.fit(dataset(iterator), epochs=2, verbose=0).history["loss"]
-    partly = iterator_of(samples, {})
-    for taken, _ in enumerate(dataset(partly), 1):
-        if taken == 2:
-            break
-    static = dataset(iterator_of(samples, {"drop_remainder": True})).element_spec[0].shape
-    return [losses, iterator.get_state(), partly.get_state(), list(static)]
+    def of(iterator):
+        batches = dataset(iterator)
+        return lambda: batches
+
+    def of_loader(iterator):
+        batches = DataLoader(dataset(iterator), batch_size=None, num_workers=0)
+        return lambda: batches
+
+    return {"dataset": of, "loader": of_loader}
 
 
-def trained_mxnet(samples):
-    """A module's own `fit` for two epochs, the last batch of which is smaller."""
-    import mxnet as mx
+def ways_jax():
+    from airflow_mlplat.data.adapters.jax import arrays
 
-    from airflow_mlplat.data.adapters.mxnet import data_iter
+    return {"arrays": lambda iterator: lambda: arrays(iterator)}
 
-    pixels = mx.sym.Flatten(mx.sym.Cast(mx.sym.Variable("data"), dtype="float32"))
-    output = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(pixels, num_hidden=10), mx.sym.Variable("softmax_label"))
-    metric, iterator = mx.metric.CrossEntropy(), iterator_of(samples, {})
-    losses = []
-    mx.mod.Module(output).fit(
-        data_iter(iterator), num_epoch=2, eval_metric=metric,
-        epoch_end_callback=lambda *_: losses.append([metric.get()[1], metric.num_inst]),
-    )  # fmt: skip
-    return [losses, iterator.get_state()]
+
+def ways_caffe():
+    return importlib.import_module("caffe_nets").WAYS
+
+
+AS_NUMPY = {"mxnet": lambda array: array.asnumpy(), "tensorflow": lambda tensor: tensor.numpy()}
 
 
 def main(framework, url, ref):
     samples = Samples(open_store(url), Ref.from_json(json.loads(ref)))
-    digests = list(globals()[f"with_{framework}"](samples))
-    trained = globals().get(f"trained_{framework}", lambda _: None)(samples)
+    as_numpy = AS_NUMPY.get(framework, np.asarray)
+
+    def digests(pairs):
+        return [batch_digest(as_numpy(images), as_numpy(labels)) for images, labels in pairs]
+
+    found, shared = {}, {}
+    for name, way in globals()[f"ways_{framework}"]().items():
+        found[name] = []
+        for changed in OPTIONS:
+            one_pass = way(iterator_of(samples, changed))
+            found[name].append([digests(one_pass()) for _ in range(3)])
+        # All of an epoch's at its end: memory that a framework did not hold on to would be another batch's by then.
+        memory = Memory()
+        kept = list(way(iterator_of(samples, LARGE, allocate=memory))())
+        found[name].append([digests(kept)])
+        shared[name] = memory.given >= len(kept)
+    more = importlib.import_module("trained").TRAINED.get(framework, lambda _: None)(samples)
     left = [thread.name for thread in threading.enumerate() if thread.name.startswith("mlplat")]
-    print(json.dumps({"numpy": np.__version__, "digests": digests, "trained": trained, "left": left}))
+    print(json.dumps({"numpy": np.__version__, "digests": found, "shared": shared, "trained": more, "left": left}))
 
 
 if __name__ == "__main__":

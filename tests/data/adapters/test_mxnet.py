@@ -15,7 +15,11 @@ def found(given):
 
 
 def test_digests(found, expected):
-    assert found["digests"] == expected
+    assert found["digests"] == {"ndarrays": expected, "data_iter": expected}
+
+
+def test_nothing_is_copied(found):
+    assert found["shared"] == {"ndarrays": True, "data_iter": True}
 
 
 def test_a_module_trains_on_it(found):

@@ -15,7 +15,11 @@ def found(given):
 
 
 def test_digests(found, expected):
-    assert found["digests"] == expected
+    assert found["digests"] == {"dataset": expected}
+
+
+def test_nothing_is_copied(found):
+    assert found["shared"] == {"dataset": True}
 
 
 def test_keras_trains_on_it(found):
