@@ -1,0 +1,186 @@
+"""A batch iterator whose batches are decoded once for several trainers on a host.
+
+Whatever happens to the server, the batches are those of a `BatchIterator`, none lost and none repeated: when there is
+no server, or it ends, hangs or is elsewhere in the order, the trainer decodes for itself. It looks for a server again
+when its next pass begins, and each time before it decodes for itself while the server is only elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Callable
+
+from airflow_mlplat.data.batch import Batch
+from airflow_mlplat.data.iterator import BatchIterator
+from airflow_mlplat.data.options import IteratorOptions
+from airflow_mlplat.data.plan import next_epoch
+from airflow_mlplat.data.shared.client import Client, Gone, join
+from airflow_mlplat.data.shared.folder import sweep
+from airflow_mlplat.data.shared.pace import Place
+from airflow_mlplat.data.shared.spec import StreamOptions, StreamSpec
+from airflow_mlplat.data.source import SampleSource
+from airflow_mlplat.errors import SpecError
+
+_LOG = logging.getLogger(__name__)
+_FOREVER = 1 << 62
+
+
+class SharedIterator:
+    """As `BatchIterator`, and with the same batches, but decoded together with others that are given the same.
+
+    Their arrays are their own here too: they lie in private pages, so that a change is seen by nobody else.
+
+    Args:
+        samples: To be read when this decodes for itself: those that `stream` tells the server of.
+        options: How batches are made.
+        epochs: Passes over the samples; None for ever.
+        stream: How they are shared.
+
+    Raises:
+        DataError, SpecError: As `BatchIterator`.
+        SpecError: The samples are not as many as the stream's rows.
+    """
+
+    _client: Client | None = None
+
+    def __init__(
+        self, samples: SampleSource, options: IteratorOptions, epochs: int | None, stream: StreamOptions
+    ) -> None:
+        if stream.rows is not None and len(stream.rows) != len(samples):
+            raise SpecError("samples are not the stream's rows", expected=len(stream.rows), got=len(samples))
+        self._own = BatchIterator(samples, options, epochs)
+        self.options = options
+        self._n, self._epochs = len(samples), _FOREVER if epochs is None else epochs
+        self._spec = StreamSpec(samples.ref, options, stream)
+        self._pass_now: object = None
+        self._counts: dict[str, Any] = {
+            "shared": 0, "own": 0, "wait_seconds": 0.0, "expelled": 0, "reason": "", "server": None,
+        }  # fmt: skip
+
+    def __enter__(self) -> SharedIterator:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the pass that is under way, and leave the stream. Batches that were given, and the state, stay."""
+        self._pass_now = None
+        self._own.close()
+        self._leave()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_counts"):
+            self.close()
+
+    def get_state(self) -> dict[str, Any]:
+        """As `BatchIterator.get_state`: states of the one go into the other."""
+        return self._own.get_state()
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """As `BatchIterator.set_state`."""
+        self._own.set_state(state)
+        self._pass_now = None
+
+    def stats(self) -> dict[str, Any]:
+        """What was counted.
+
+        Returns:
+            `shared`: batches from the server; `own`: batches decoded by this process; `wait_seconds`: time spent
+            asking the server; `expelled`: how often it found this consumer too slow; `reason`: why this process
+            decoded for itself last; `server`: what the server counted, as of the last time that it was asked.
+        """
+        client = self._client
+        if client is not None:
+            try:
+                self._counts["server"] = client.stats()
+            except Gone as gone:
+                self._fall_back(gone)
+        return dict(self._counts)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """As `BatchIterator.__iter__`."""
+        return self._pass(self._epochs, lambda: iter(self._own))
+
+    def epoch(self) -> Iterator[Batch]:
+        """As `BatchIterator.epoch`."""
+        return self._pass(min(self._place()[0] + 1, self._epochs), self._own.epoch)
+
+    def _pass(self, stop: int, begin: Callable[[], Iterator[Batch]]) -> Iterator[Batch]:
+        self._own.close()
+        this = self._pass_now = object()
+        own: Iterator[Batch] | None = None
+        if self._place()[0] < stop:
+            self._join()
+        while True:
+            self._check_is(this)
+            if self._place()[0] >= stop:
+                break
+            batch = self._shared()
+            self._check_is(this)  # another thread may have closed it meanwhile
+            if batch is not None:
+                own = None
+            else:
+                own = begin() if own is None else own
+                batch = next(own)
+                self._counts["own"] += 1
+            yield batch
+        if stop == self._epochs:
+            self._leave()  # those that are not done need not wait for this one
+
+    def _check_is(self, this: object) -> None:
+        if self._pass_now is not this:
+            raise SpecError("this pass over the batches was ended by another one, or by close", fix="iterate anew")
+
+    def _place(self) -> Place:
+        state = self._own.get_state()
+        return next_epoch(self._n, self.options, state["epoch"], state["position"])
+
+    def _shared(self) -> Batch | None:
+        """The next batch from the server; None if this has to decode it itself."""
+        client = self._client
+        if client is None:
+            return None
+        started = time.monotonic()
+        try:
+            batch, expelled = client.next(self._place())
+        except Gone as gone:
+            self._fall_back(gone)
+            return None
+        self._counts["wait_seconds"] += time.monotonic() - started
+        if batch is None:
+            self._counts["expelled"] += expelled
+            self._tell("this consumer was too slow" if expelled else "the server is elsewhere in the order")
+            return None
+        self._own.set_state({**self._own.get_state(), "epoch": batch.epoch, "position": batch.position})
+        self._counts["shared"] += 1
+        return batch
+
+    def _join(self) -> None:
+        if self._client is None:
+            try:
+                self._client = join(self._spec, self._epochs)
+            except Gone as gone:
+                self._fall_back(gone)
+
+    def _fall_back(self, gone: Gone) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+        self._tell(str(gone))
+
+    def _tell(self, reason: str) -> None:
+        if self._counts["reason"] != reason:
+            self._counts["reason"] = reason
+            _LOG.warning("%s: decoding for itself: %s", self._spec.ref, reason)
+
+    def _leave(self) -> None:
+        if self._client is not None:
+            self.stats()
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+        sweep(self._spec.stream.directory)

@@ -1,0 +1,103 @@
+"""The thread that makes a server's batches, one after the other, so that the server's own thread is never kept."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_mlplat.data.batch import Batch
+from airflow_mlplat.data.iterator import BatchIterator
+from airflow_mlplat.data.plan import next_epoch
+from airflow_mlplat.data.shared.pace import Place
+from airflow_mlplat.data.shared.slots import Slot, Slots
+from airflow_mlplat.data.shared.spec import StreamSpec
+from airflow_mlplat.data.source import SampleSource
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """A batch in its slot.
+
+    Args:
+        place: Where it begins.
+        following: Where the next one does.
+        slot: What it lies in.
+        told: Fields of the message that tells of it.
+    """
+
+    place: Place
+    following: Place
+    slot: Slot
+    told: dict[str, Any]
+
+
+class Producer:
+    """Makes batches when asked, in a thread.
+
+    Args:
+        spec: What is made.
+        slots: Where it is put. The lock is held whenever they are touched.
+        lock: Of the slots.
+    """
+
+    def __init__(self, spec: StreamSpec, slots: Slots, lock: threading.Lock) -> None:
+        self._spec, self._slots, self._lock = spec, slots, lock
+        self._orders: queue.SimpleQueue[tuple[Place, int]] = queue.SimpleQueue()
+        self._done: deque[Product | Exception] = deque()
+        self.bell, self._rope = socket.socketpair()
+        self.bell.setblocking(False)
+        self.busy = False
+        self._samples: SampleSource | None = None
+        self._iterator: BatchIterator | None = None
+        self._batches: Iterator[Batch] = iter(())
+        self._at: tuple[Place, int] | None = None  # where the iterator's next batch begins, and where it stops
+        # A storage that hangs keeps the thread for ever, but not the server.
+        threading.Thread(target=self._run, name="mlplat-stream", daemon=True).start()
+
+    def order(self, place: Place, stop: int) -> None:
+        """Have the batch made that begins at a place; those of epoch `stop` and later are not decoded ahead."""
+        self.busy = True
+        self._orders.put((place, stop))
+
+    def collect(self) -> Product | Exception | None:
+        """What was made since, or why it cannot be; None if it is not done yet. `bell` can be read when it is."""
+        if not self._done:
+            return None
+        self.bell.recv(1)
+        self.busy = False
+        return self._done.popleft()
+
+    def _run(self) -> None:
+        while True:
+            place, stop = self._orders.get()
+            try:
+                self._done.append(self._make(place, stop))
+            except Exception as error:
+                self._done.append(error)
+            self._rope.send(b"!")
+
+    def _make(self, place: Place, stop: int) -> Product:
+        if self._at != (place, stop):
+            self._seek(place, stop)
+        batch = next(self._batches)
+        following = next_epoch(self._size, self._spec.options, batch.epoch, batch.position)
+        self._at = following, stop
+        with self._lock:
+            slot, told = self._slots.write(batch)
+        return Product(place, following, slot, told)
+
+    def _seek(self, place: Place, stop: int) -> None:
+        if self._iterator is not None:
+            self._iterator.close()
+        if self._samples is None:
+            self._samples = self._spec.samples()
+            self._size = len(self._samples)
+        self._iterator = BatchIterator(self._samples, self._spec.options, stop)
+        state = {**self._iterator.get_state(), "epoch": place[0], "position": place[1]}
+        self._iterator.set_state(state)
+        self._batches = iter(self._iterator)

@@ -1,0 +1,154 @@
+"""What a stream is: of which samples, made how; and how it is shared.
+
+A stream's identity is the digest of all that its bytes depend on, so that consumers that were given the same find each
+other, and never take the batches of another one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from airflow_mlplat import __version__
+from airflow_mlplat.contract import Ref, canonical_json, digest
+from airflow_mlplat.data.options import IteratorOptions
+from airflow_mlplat.data.shared.protocol import PROTOCOL
+from airflow_mlplat.data.shared.rows import Rows
+from airflow_mlplat.data.source import SampleSource
+from airflow_mlplat.errors import SpecError
+from airflow_mlplat.store import Samples, open_store
+
+SPEC, ROWS = "spec.json", "rows.npy"
+"""Files in a stream's folder that tell its server what to do."""
+
+_LEAST = {
+    "consumers": 1, "window": 1, "patience_seconds": 0, "gather_seconds": 0, "start_seconds": 0, "idle_seconds": 0,
+    "silence_seconds": 2,
+}  # fmt: skip
+_WITHOUT_EFFECT = ("threads", "prefetch")  # on any byte of a batch
+
+
+@dataclass(frozen=True, eq=False)
+class StreamOptions:
+    """How batches are shared. Those of the consumer that starts the server count for all.
+
+    Args:
+        directory: A local folder that all consumers have, best on a tmpfs; made if it is not there.
+        store: URL of the store that the samples lie in.
+        rows: int64 (n,), ascending: which rows of the span or dataset the samples are. None for all.
+        consumers: How many are to share it. The first batch waits for so many, so that none is late.
+        window: Batches that lie between the first and the last consumer at most.
+        patience_seconds: How long a slow consumer may hold up the others in an epoch, all in all; then it goes on by
+            itself. Longer than to write a checkpoint or to evaluate on a small held-out set, and short beside an epoch.
+            A consumer that is dead holds up nobody.
+        gather_seconds: How long the first batch of a server waits for the other consumers. Frameworks take seconds to
+            import, containers to start.
+        start_seconds: How long a consumer tries to reach or to start a server before it decodes for itself.
+        idle_seconds: After so long without consumers the server ends.
+        silence_seconds: A server that says nothing for so long hangs. It speaks each second, 2 or more is sensible.
+
+    Raises:
+        SpecError: An option is of the wrong type, or outside its range.
+    """
+
+    directory: Path
+    store: str
+    rows: np.ndarray | None = None
+    consumers: int = 1
+    window: int = 8
+    patience_seconds: float = 30.0
+    gather_seconds: float = 60.0
+    start_seconds: float = 20.0
+    idle_seconds: float = 5.0
+    silence_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "directory", Path(self.directory).absolute())
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            kinds = (int, float) if name.endswith("_seconds") else (int,)
+            if not isinstance(value, kinds) or isinstance(value, bool) or not value >= least:
+                kind = "number" if float in kinds else "whole number"
+                raise SpecError(f"{name} must be a {kind}", expected=f"{least} or more", got=repr(value))
+        if self.rows is not None and (self.rows.ndim != 1 or self.rows.dtype != np.int64 or _descends(self.rows)):
+            got = f"{self.rows.dtype} {self.rows.shape}"
+            raise SpecError("rows are no rows of samples", expected="int64 (n,), ascending from 0", got=got)
+
+
+def _descends(rows: np.ndarray) -> bool:
+    return bool(len(rows)) and (rows[0] < 0 or bool((np.diff(rows) <= 0).any()))
+
+
+@dataclass(frozen=True, eq=False)
+class StreamSpec:
+    """What a server needs to know.
+
+    Args:
+        ref: The span or dataset.
+        options: How batches are made.
+        stream: How they are shared.
+    """
+
+    ref: Ref
+    options: IteratorOptions
+    stream: StreamOptions
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that the batches' bytes depend on. Where the store lies, and how it is shared, is not part."""
+        rows = self.stream.rows
+        made = {name: value for name, value in _options(self.options).items() if name not in _WITHOUT_EFFECT}
+        return digest(
+            {
+                "protocol": PROTOCOL, "code": __version__, "manifest": self.ref.digest, "options": made,
+                "rows": None if rows is None else digest(rows.astype("<i8").tobytes()),
+            }
+        )  # fmt: skip
+
+    @property
+    def folder(self) -> Path:
+        """Where this stream has its files: one folder for each identity."""
+        return self.stream.directory / f"stream-{self.identity[:16]}"
+
+    def samples(self) -> SampleSource:
+        """The samples, opened.
+
+        Raises:
+            MlplatError: They cannot be.
+        """
+        samples = Samples(open_store(self.stream.store), self.ref)
+        return samples if self.stream.rows is None else Rows(samples, self.stream.rows)
+
+    def save(self) -> None:
+        """Write it into its folder."""
+        stream = {name: getattr(self.stream, name) for name in ("store", *_LEAST)}
+        document = {"ref": self.ref.to_json(), "options": _options(self.options), "stream": stream}
+        if self.stream.rows is not None:
+            np.save(self.folder / ROWS, self.stream.rows)
+        (self.folder / SPEC).write_bytes(canonical_json({**document, "rows": self.stream.rows is not None}))
+
+    @classmethod
+    def load(cls, folder: Path) -> StreamSpec:
+        """The spec in a folder.
+
+        Raises:
+            SpecError: There is none, or it is none.
+        """
+        try:
+            document = json.loads((folder / SPEC).read_bytes())
+            rows = np.load(folder / ROWS, allow_pickle=False) if document["rows"] else None
+            stream = StreamOptions(folder.parent, rows=rows, **document["stream"])
+            return cls(Ref.from_json(document["ref"]), IteratorOptions(**document["options"]), stream)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SpecError(
+                f"{folder / SPEC} is no spec of a stream", got=f"{type(error).__name__}: {error}"
+            ) from error
+
+
+def _options(options: IteratorOptions) -> dict[str, Any]:
+    return {f.name: getattr(options, f.name) for f in dataclasses.fields(options)}

@@ -1,0 +1,207 @@
+"""The server's process: who it takes, what it refuses, when it ends, and that it leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from airflow_mlplat.data.shared.protocol import Inbox, connect, pack
+from airflow_mlplat.data.shared.server import HELD
+from airflow_mlplat.data.shared.spec import StreamSpec
+from tests.data.shared.conftest import SECONDS, eventually
+
+
+class Server:
+    """A server that was started by hand."""
+
+    def __init__(self, spec):
+        self.spec, self.inboxes = spec, {}
+        spec.folder.mkdir(parents=True, exist_ok=True)
+        spec.save()
+        command = [sys.executable, "-m", "airflow_mlplat.data.shared.server", spec.folder]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        eventually(self.listens)
+
+    def listens(self):
+        try:
+            connect(self.spec.folder).close()
+        except OSError:
+            return False
+        return True
+
+    def consumer(self, hello=True, **changed):
+        made = connect(self.spec.folder)
+        made.settimeout(SECONDS)
+        self.inboxes[made] = Inbox()
+        if hello:
+            assert self.ask(made, "hello", **{"identity": self.spec.identity, "epochs": 2, **changed}) == {
+                "type": "welcome"
+            }
+        return made
+
+    def ask(self, consumer, kind, **fields):
+        """The answer to a message, None when the server closes the connection."""
+        consumer.sendall(kind if isinstance(kind, bytes) else pack(kind, **fields))
+        while True:
+            content = consumer.recv(10_000)
+            if not content:
+                return None
+            for message in self.inboxes[consumer].feed(content):
+                if message["type"] != "wait":
+                    return message
+
+    def next(self, consumer, position, released=()):
+        return self.ask(consumer, "next", epoch=0, position=position, released=list(released))
+
+
+@pytest.fixture
+def server(span, options, stream):
+    """A function that starts a server; all end well, and leave nothing."""
+    started = []
+
+    def start(**changed):
+        started.append(Server(StreamSpec(span[1], options(), stream(**{"idle_seconds": SECONDS, **changed}))))
+        return started[-1]
+
+    yield start
+    for made in started:
+        for consumer in made.inboxes:
+            consumer.close()
+        made.process.terminate()
+        assert made.process.wait(SECONDS) == 0
+        assert made.process.stderr.read() == b""
+        made.process.stderr.close()
+        assert not made.spec.folder.exists()
+
+
+def test_it_gives_batches(server):
+    one = server(window=2)
+    consumer = one.consumer()
+    first = one.next(consumer, 0)
+    assert (first["type"], first["epoch"], first["position"]) == ("batch", 0, 8)
+    second = one.next(consumer, 8, [first["lease"]])
+    assert (second["position"], second["lease"] != first["lease"]) == (16, True)
+    assert one.ask(consumer, "stats")["consumers"] == 1
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        pack("next", epoch=0, position=8, released=["x"]),
+        pack("next", epoch=0, position=-1, released=[]),
+        pack("next", epoch=0, position=0, released=[[]]),
+        pack("welcome"),
+        pack("wait"),
+    ],
+)
+def test_who_sends_nonsense_is_sent_away_and_nobody_else(server, nonsense):
+    one = server()
+    good, bad = one.consumer(), one.consumer()
+    assert one.next(good, 0)["position"] == 8
+    assert one.ask(bad, nonsense) is None
+    assert one.next(good, 8)["position"] == 16
+
+
+def test_hello_comes_first(server):
+    one = server()
+    stranger = one.consumer(hello=False)
+    assert one.ask(stranger, "stats") is None
+
+
+def test_another_stream(server):
+    one = server()
+    stranger = one.consumer(hello=False)
+    told = one.ask(stranger, "hello", identity="ab" * 32, epochs=1)
+    assert told == {"type": "refused", "reason": f"the server decodes another stream, {one.spec.identity[:12]}"}
+    assert stranger.recv(100) == b""
+
+
+def test_one_that_lets_nothing_go_is_sent_away(server):
+    one = server()
+    greedy, good = one.consumer(), one.consumer()
+    for index in range(HELD):
+        assert one.next(greedy, 8 * index)["type"] == "batch"
+    assert one.next(greedy, 8 * HELD) is None
+    assert one.next(good, 0)["type"] == "batch"
+
+
+def test_slots_of_the_dead_are_not_used_again(server):
+    one = server(window=1, consumers=2)
+    first = one.consumer()
+    first.sendall(pack("next", epoch=0, position=0, released=[]))  # it waits for the second
+    second = one.consumer()
+    again = one.next(second, 0)
+    file = again["file"]
+    first.close()
+    eventually(lambda: one.ask(second, "stats")["consumers"] == 1)
+    names = {file}
+    lease = again["lease"]
+    for index in range(1, 6):
+        told = one.next(second, 8 * index, [lease])
+        lease = told["lease"]
+        names.add(told["file"])
+        assert told["file"] != file
+    assert len(names) <= 4
+    assert not (one.spec.folder / file).exists()
+
+
+def test_a_stale_folder_is_taken_over(server, span, options, stream):
+    folder = StreamSpec(span[1], options(), stream()).folder
+    folder.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as stale:
+        os.chdir(folder)
+        stale.bind("socket")
+        os.chdir("/")
+    (folder / "slot-00000000-0").write_bytes(b"stale")
+    one = server()
+    assert one.next(one.consumer(), 0)["position"] == 8
+    assert not (folder / "slot-00000000-0").exists()
+
+
+def test_only_one_serves(server):
+    one = server()
+    command = [sys.executable, "-m", "airflow_mlplat.data.shared.server", one.spec.folder]
+    assert subprocess.run(command, check=False, timeout=SECONDS).returncode == 0
+    assert one.next(one.consumer(), 0)["position"] == 8
+
+
+def test_it_ends_without_consumers(server):
+    one = server(idle_seconds=0.3)
+    consumer = one.consumer()
+    assert one.next(consumer, 0)["position"] == 8
+    consumer.close()
+    assert one.process.wait(SECONDS) == 0
+
+
+def test_it_ends_with_its_folder(server):
+    one = server()
+    consumer = one.consumer()
+    shutil.rmtree(one.spec.folder)
+    assert one.process.wait(SECONDS) == 0
+    assert consumer.recv(100) == b""
+
+
+def test_it_tells_those_who_wait_why_it_ends(server):
+    one = server(consumers=2)
+    consumer = one.consumer()
+    consumer.sendall(pack("next", epoch=0, position=0, released=[]))
+    eventually(lambda: consumer.recv(100))  # it waits for the second
+    one.process.send_signal(signal.SIGTERM)
+    content = b"".join(iter(lambda: consumer.recv(1000), b""))
+    assert Inbox().feed(content)[-1] == {"type": "ended", "reason": "it was told to end"}
+
+
+def test_a_folder_without_a_spec(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow_mlplat.data.shared.server", tmp_path],
+        check=False, timeout=SECONDS, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "spec.json is no spec of a stream; got FileNotFoundError" in done.stderr

@@ -1,0 +1,108 @@
+"""A stream's identity is of what its bytes depend on; a spec is read as it was written; wrong options are told."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from airflow_mlplat.contract import Ref
+from airflow_mlplat.data import IteratorOptions
+from airflow_mlplat.data.shared import StreamOptions, spec
+from airflow_mlplat.data.shared.spec import StreamSpec
+from airflow_mlplat.errors import SpecError
+
+REF = Ref("dataset", "digits", "ab" * 32)
+
+
+def spec_of(tmp_path, ref=REF, rows=None, options=IteratorOptions(), **stream):  # noqa: B008  # frozen
+    return StreamSpec(ref, options, StreamOptions(tmp_path, **{"store": "/store", **stream}, rows=rows))
+
+
+OTHER = [
+    {"ref": Ref("dataset", "digits", "cd" * 32)},
+    {"rows": np.arange(3)},
+    {"rows": np.arange(4)},
+    *(
+        {"options": IteratorOptions(**changed)}
+        for changed in (
+            {"batch_size": 65}, {"shape": (28, 28, 3)}, {"seed": 1}, {"shuffle": False}, {"shard_count": 2},
+            {"shard_index": 1, "shard_count": 2}, {"drop_remainder": True}, {"resize": "box"}, {"decoder": "pillow"},
+            {"window": 2}, {"fit": "crop"}, {"augment": ({"name": "flip", "probability": 0.5},)},
+        )
+    ),
+]  # fmt: skip
+
+
+def test_other_bytes_have_another_identity(tmp_path, monkeypatch):
+    found = [spec_of(tmp_path), *(spec_of(tmp_path, **changed) for changed in OTHER)]
+    assert len({one.identity for one in found}) == len({one.folder for one in found}) == len(OTHER) + 1
+    before = found[0].identity
+    for name, value in (("__version__", "9"), ("PROTOCOL", 9)):
+        with monkeypatch.context() as patched:
+            patched.setattr(spec, name, value)
+            assert spec_of(tmp_path).identity != before
+
+
+def test_the_same_bytes_have_the_same_identity(tmp_path):
+    same = [
+        spec_of(tmp_path),
+        spec_of(tmp_path, options=IteratorOptions(threads=7, prefetch=9)),
+        spec_of(tmp_path, store="file:///elsewhere", window=3, patience_seconds=1, consumers=4),
+    ]
+    assert len({one.identity for one in same}) == 1
+    assert same[0].folder == tmp_path / f"stream-{same[0].identity[:16]}"
+
+
+@pytest.mark.parametrize("rows", [None, np.arange(0, 9, 2)])
+def test_saved_and_loaded(tmp_path, rows):
+    options = IteratorOptions(batch_size=3, shape=(9, 8, 3), augment=({"name": "flip", "probability": 0.5},))
+    saved = spec_of(tmp_path, rows=rows, options=options, consumers=3, patience_seconds=1.5)
+    saved.folder.mkdir()
+    saved.save()
+    loaded = StreamSpec.load(saved.folder)
+    assert (loaded.identity, loaded.ref, loaded.options) == (saved.identity, saved.ref, options)
+    assert [getattr(loaded.stream, f.name) for f in dataclasses.fields(StreamOptions) if f.name != "rows"] == [
+        getattr(saved.stream, f.name) for f in dataclasses.fields(StreamOptions) if f.name != "rows"
+    ]
+
+
+def test_opened(span, samples, tmp_path):
+    store, ref = span
+    whole, part = spec_of(tmp_path, ref, store=store), spec_of(tmp_path, ref, np.arange(5, 50), store=store)
+    assert len(whole.samples()) == 200
+    assert (len(part.samples()), part.samples().key(0)) == (45, samples.key(5))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"consumers": 0}, r"consumers must be a whole number; expected 1 or more; got 0\."),
+        ({"consumers": 1.5}, r"consumers must be a whole number"),
+        ({"window": True}, r"window must be a whole number; expected 1 or more; got True\."),
+        ({"patience_seconds": -1}, r"patience_seconds must be a number; expected 0 or more; got -1\."),
+        ({"patience_seconds": float("nan")}, r"patience_seconds must be a number"),
+        ({"silence_seconds": 1}, r"silence_seconds must be a number; expected 2 or more; got 1\."),
+        ({"idle_seconds": "3"}, r"idle_seconds must be a number; expected 0 or more; got '3'\."),
+        (
+            {"rows": np.arange(3.0)},
+            r"rows are no rows of samples; expected int64 \(n,\), ascending.*; got float64 \(3,\)",
+        ),
+        ({"rows": np.array([3, 2])}, r"rows are no rows of samples"),
+        ({"rows": np.array([-1, 2])}, r"rows are no rows of samples"),
+        ({"rows": np.zeros((2, 2), np.int64)}, r"rows are no rows of samples"),
+    ],
+)
+def test_wrong_options(tmp_path, changed, message):
+    with pytest.raises(SpecError, match=message):
+        StreamOptions(tmp_path, "/store", **changed)
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"[]", b"{}", json.dumps({"rows": True}).encode()])
+def test_no_spec(tmp_path, content):
+    if content is not None:
+        (tmp_path / spec.SPEC).write_bytes(content)
+    with pytest.raises(SpecError, match=r"spec\.json is no spec of a stream; got \w+Error: "):
+        StreamSpec.load(tmp_path)
