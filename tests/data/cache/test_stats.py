@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import json
+import threading
+
+from airflow_mlplat.data.cache.stats import Counts, Stats, total
+
+
+def test_threads_count_for_themselves_and_are_added_up():
+    counts: list[Counts] = []
+    stats = Stats(counts)
+
+    def work():
+        for _ in range(20_000):
+            stats.mine.hits += 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stats.mine.wait_seconds += 0.1234567
+    assert total(counts)["hits"] == 80_000
+    assert json.loads(json.dumps(total(counts))) == {**vars(Counts()), "hits": 80_000, "wait_seconds": 0.123457}
