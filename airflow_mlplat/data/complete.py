@@ -58,8 +58,6 @@ def _jpeg(media: bytes) -> None:
 def jpeg_exif(media: bytes) -> bytes:
     """The EXIF data of a JPEG, as Pillow gives them: those of all its APP1 segments before the first scan."""
     found = b""
-    if media.find(_EXIF, 0) < 0:  # most have none
-        return found
     for marker, start, end in _segments(media):
         if marker == _JPEG_SCAN:
             break

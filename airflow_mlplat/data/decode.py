@@ -48,7 +48,10 @@ def decode(
 
 
 def read_image(media: bytes, channels: int, decoder: str = "exact") -> np.ndarray:
-    """The whole image in its own size: uint8 (H, W, channels), contiguous. Raises as `decode` does."""
+    """The whole image in its own size: uint8 (H, W, channels), contiguous. Raises as `decode` does.
+
+    The next call in the same thread may overwrite it.
+    """
     try:
         return DECODERS[decoder](media, channels)
     except MlplatError:

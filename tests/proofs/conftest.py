@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 RESULTS = ROOT / "build" / "proofs.json"
 VERDICTS = {True: "holds", False: "FALLS SHORT"}
+NOT_RUN = "not run"
 
 
 @dataclass
@@ -62,9 +63,19 @@ class Proof:
             holds: Whether the figure keeps the promise.
             note: What a reader should know.
         """
-        row = Row(
-            self.name, figure, unit, target, VERDICTS[bool(holds)], round(time.monotonic() - self.started, 1), note
-        )
+        self._take(figure, unit, target, VERDICTS[bool(holds)], note)
+
+    def not_run(self, why: str, target: str) -> None:
+        """Take a row that proves nothing: what the proof needs is not there.
+
+        Args:
+            why: What is missing: `no GPU`.
+            target: What was promised.
+        """
+        self._take(why, "", target, NOT_RUN, "")
+
+    def _take(self, figure: float | str, unit: str, target: str, verdict: str, note: str) -> None:
+        row = Row(self.name, figure, unit, target, verdict, round(time.monotonic() - self.started, 1), note)
         print(f"\n{row}", flush=True)
         self.rows.append(row)
 
@@ -102,7 +113,7 @@ def proof(request: pytest.FixtureRequest) -> Iterator[Proof]:
         yield taken
     finally:
         ROWS.extend(taken.rows)
-    short = [str(row) for row in taken.rows if row.verdict != VERDICTS[True]]
+    short = [str(row) for row in taken.rows if row.verdict == VERDICTS[False]]
     assert taken.rows, "a proof without a figure proves nothing"
     assert not short, "\n".join(short)
 

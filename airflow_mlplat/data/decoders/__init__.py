@@ -1,7 +1,8 @@
 """From media bytes to all of an image's pixels, upright: one file per library, and which of them a name stands for.
 
-A decoder is called with media bytes and channels (1 or 3) and returns uint8 (height, width, channels), contiguous. It
-raises DataError for what is not wholly an image. The rules are those of `data.decode`.
+A decoder is called with media bytes and channels (1 or 3) and returns uint8 (height, width, channels), contiguous; the
+next call in the same thread may overwrite it. It raises DataError for what is not wholly an image. The rules are those
+of `data.decode`.
 """
 
 from __future__ import annotations

@@ -13,12 +13,13 @@ import numpy as np
 
 from airflow_mlplat.data.complete import JPEG_MAGIC, jpeg_exif
 from airflow_mlplat.data.decoders.channels import with_channels
+from airflow_mlplat.data.decoders.scratch import scratch
 from airflow_mlplat.data.decoders.size import check_size
 from airflow_mlplat.data.exif import orientation, upright
 from airflow_mlplat.errors import ConfigError
 
-_SPACES = {"Gray": "GRAY", "YCbCr": "RGB"}
-"""Colours in the file → colours to decode to."""
+_SPACES = {"Gray": ("GRAY", 1), "YCbCr": ("RGB", 3)}
+"""Colours in the file → colours to decode to, and how many."""
 
 
 def read(media: bytes, channels: int) -> np.ndarray | None:
@@ -49,7 +50,9 @@ def _read(simplejpeg: Any, media: bytes, channels: int, fast: bool) -> np.ndarra
         if space not in _SPACES:
             return None
         check_size((height, width))
-        image = simplejpeg.decode_jpeg(media, _SPACES[space], fastdct=fast, fastupsample=fast)
+        wanted, count = _SPACES[space]
+        memory = scratch(height * width * count).reshape(height, width, count)
+        image = simplejpeg.decode_jpeg(media, wanted, fastdct=fast, fastupsample=fast, buffer=memory)
     except ValueError:  # libjpeg-turbo complains
         return None
     return with_channels(upright(image, orientation(jpeg_exif(media))), channels)

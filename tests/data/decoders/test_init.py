@@ -98,7 +98,8 @@ def test_fast_is_near(name):
 
 
 def test_fast_differs():
-    assert not np.array_equal(read_image(JPEGS["4:2:0"], 3, "exact"), read_image(JPEGS["4:2:0"], 3, "fast"))
+    exact = read_image(JPEGS["4:2:0"], 3, "exact").copy()
+    assert not np.array_equal(exact, read_image(JPEGS["4:2:0"], 3, "fast"))
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -144,7 +145,7 @@ def without(monkeypatch):
 
 
 def test_pillow_is_always_there(without):
-    expected = {name: read_image(media, 3) for name, media in FILES.items()}
+    expected = {name: read_image(media, 3).copy() for name, media in FILES.items()}
     without("simplejpeg", "cv2")
     for name, media in FILES.items():
         assert np.array_equal(read_image(media, 3), expected[name]), name
