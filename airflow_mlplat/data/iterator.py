@@ -20,7 +20,8 @@ from airflow_mlplat.data.batch import Batch
 from airflow_mlplat.data.filling import Filler, Pending
 from airflow_mlplat.data.options import IteratorOptions
 from airflow_mlplat.data.order import ALGORITHM
-from airflow_mlplat.data.plan import Order, Round, next_epoch, order_of, rounds, shards_ahead
+from airflow_mlplat.data.orders import Order, order_of
+from airflow_mlplat.data.plan import Round, next_epoch, rounds
 from airflow_mlplat.data.pool import Allocate, ordinary
 from airflow_mlplat.data.source import SampleSource
 from airflow_mlplat.errors import DataError, SpecError
@@ -155,18 +156,15 @@ class BatchIterator:
     def _plan(self, stop: int | None) -> Iterator[Round]:
         if self._order is None:
             self._order = order_of(self._samples, self.options)
-        position = self._position
+        order, position = self._order, self._position
         for epoch in count(self._epoch) if stop is None else range(self._epoch, stop):
-            self._hint(epoch, position, stop)
-            yield from rounds(self._n, self._order, self.options, epoch, position)
+            ahead = order.shards_ahead(epoch, position)
+            if len(ahead):
+                last = stop is not None and epoch + 1 >= stop
+                following = ahead[:0] if last else order.shards_ahead(epoch + 1, 0)
+                self._samples.will_read(np.concatenate([ahead, following]))
+            yield from rounds(self._n, order, self.options, epoch, position)
             position = 0
-
-    def _hint(self, epoch: int, position: int, stop: int | None) -> None:
-        ahead = shards_ahead(self._samples, self.options, epoch, position)
-        if len(ahead):
-            last = stop is not None and epoch + 1 >= stop
-            following = ahead[:0] if last else shards_ahead(self._samples, self.options, epoch + 1, 0)
-            self._samples.will_read(np.concatenate([ahead, following]))
 
     def _give(self, pending: Pending) -> Batch:
         batch = pending.wait()

@@ -11,21 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 
 from airflow_mlplat.data.options import IteratorOptions
-from airflow_mlplat.data.order import permute
-from airflow_mlplat.data.sampling import mix_of
-from airflow_mlplat.data.source import SampleSource
-from airflow_mlplat.data.window import WindowedOrder
+from airflow_mlplat.data.orders import Order
 
 CHUNK = 16_384
 """Positions of one rank whose rows are found at once: one call for each batch takes ten times as long."""
-
-Order = Callable[[np.ndarray, int], "tuple[np.ndarray, np.ndarray]"]
-"""(positions int64 (m,), epoch) → rows int64 (m,), and how often each came before in the epoch, int64 (m,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,37 +36,6 @@ class Round:
     position: int
     rows: np.ndarray
     turns: np.ndarray
-
-
-def order_of(samples: SampleSource, options: IteratorOptions) -> Order:
-    """What an epoch's order is.
-
-    Raises:
-        SpecError, DataError: `sampling` asks for what the samples do not have.
-    """
-    n, manifest, seed = len(samples), samples.ref.digest, options.seed
-    if options.sampling is not None:
-        mix = mix_of(samples, options.sampling)
-        return lambda positions, epoch: mix.rows(positions, seed, epoch, manifest)
-    if not options.shuffle:
-        return lambda positions, epoch: _once(positions)
-    if not options.window:
-        return lambda positions, epoch: _once(permute(positions, n, seed, epoch, manifest))
-    ends, window = samples.shard_ends, options.window
-    return lambda positions, epoch: _once(WindowedOrder(ends, window, seed, epoch, manifest).rows(positions))
-
-
-def shards_ahead(samples: SampleSource, options: IteratorOptions, epoch: int, position: int) -> np.ndarray:
-    """Which shards an epoch needs from a position on, in that order: int64; none where the order is not windowed."""
-    if not options.window:
-        return np.empty(0, np.int64)
-    order = WindowedOrder(samples.shard_ends, options.window, options.seed, epoch, samples.ref.digest)
-    window = int(order.shards_at(np.array([position]))[0]) // options.window
-    return order.shards[window * options.window :]
-
-
-def _once(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return rows, np.zeros(len(rows), np.int64)
 
 
 def next_epoch(n: int, options: IteratorOptions, epoch: int, position: int) -> tuple[int, int]:
@@ -97,7 +59,9 @@ def rounds(n: int, order: Order, options: IteratorOptions, epoch: int, position:
     start = position
     while start < last:
         stop = min(start + stride * batches, last)
-        rows, turns = order(np.arange(start + options.shard_index, stop, options.shard_count, dtype=np.int64), epoch)
+        rows, turns = order.rows(
+            np.arange(start + options.shard_index, stop, options.shard_count, dtype=np.int64), epoch
+        )
         for i, first in enumerate(range(start, stop, stride)):
             own = slice(i * options.batch_size, (i + 1) * options.batch_size)
             yield Round(epoch, min(first + stride, last), rows[own].copy(), turns[own].copy())

@@ -12,9 +12,15 @@ Allocate = Callable[[int], np.ndarray]
 """Size in bytes → uint8 (size,): how memory is come by, such as pinned memory for a GPU."""
 
 
+ALIGNMENT = 64
+"""Bytes: what TensorFlow and JAX want of an array that they are to take over without a copy."""
+
+
 def ordinary(size: int) -> np.ndarray:
-    """Ordinary memory."""
-    return np.empty(size, np.uint8)
+    """Ordinary memory, aligned."""
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size]
 
 
 class BatchPool:

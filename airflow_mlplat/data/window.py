@@ -46,6 +46,11 @@ class WindowedOrder:
         """Which shard, counted in the order of `shards`, ends after each position: int64 (m,)."""
         return np.searchsorted(self._ends, positions, side="right")
 
+    def shards_ahead(self, position: int) -> np.ndarray:
+        """The shards of the window that a position lies in and of those after it, as they are needed: int64."""
+        window = int(self.shards_at(np.array([position]))[0]) // self._window
+        return self.shards[window * self._window :]
+
     def _within(self, window: int, positions: np.ndarray) -> np.ndarray:
         first, last = window * self._window, min((window + 1) * self._window, len(self._ends))
         start = self._ends[first - 1] if first else 0

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from airflow_mlplat.data import IteratorOptions, permute
 from airflow_mlplat.data import plan as plan_module
-from airflow_mlplat.data.plan import next_epoch, order_of, rounds, shards_ahead
+from airflow_mlplat.data.orders import order_of
+from airflow_mlplat.data.plan import next_epoch, rounds
 from tests.data.conftest import MANIFEST, Memory
 
 
@@ -84,28 +85,3 @@ def test_any_position_gives_the_tail():
 )
 def test_next_epoch(drop, position, expected):
     assert next_epoch(10, IteratorOptions(batch_size=4, drop_remainder=drop), 2, position) == expected
-
-
-def planned(samples, **more):
-    options = IteratorOptions(batch_size=4, **more)
-    return list(rounds(len(samples), order_of(samples, options), options, 0, 0))
-
-
-def test_orders(memory):
-    samples = memory(30, shard_ends=[10, 20, 30])
-    threes = int((samples.labels == 3).sum())
-    for more, turns in (({}, 0), ({"window": 2}, 0), ({"sampling": {"classes": {"3": 1}}}, 29 // threes)):
-        found = planned(samples, **more)
-        assert sum(len(each.rows) for each in found) == 30
-        assert max(each.turns.max() for each in found) == turns
-    assert {int(row) for each in found for row in each.rows} == set(np.flatnonzero(samples.labels == 3).tolist())
-
-
-def test_shards_ahead(memory):
-    samples = memory(40, shard_ends=[10, 20, 30, 40])
-    options = IteratorOptions(window=2)
-    order = shards_ahead(samples, options, 3, 0).tolist()
-    assert sorted(order) == [0, 1, 2, 3]
-    assert shards_ahead(samples, options, 3, 19).tolist() == order
-    assert shards_ahead(samples, options, 3, 20).tolist() == order[2:]
-    assert shards_ahead(samples, IteratorOptions(), 3, 0).tolist() == []

@@ -24,6 +24,11 @@ def test_an_array_is_as_asked_for():
     assert array.sum() == 7 * 48
 
 
+def test_memory_is_aligned_for_frameworks():
+    for size in (1, 100, 9_633_792):
+        assert address(BatchPool((size,), 1).take()) % 64 == 0
+
+
 def test_memory_is_used_again_when_no_view_is_left():
     pool = BatchPool(SHAPE, 2)
     array = pool.take()

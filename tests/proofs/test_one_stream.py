@@ -18,7 +18,8 @@ import pytest
 
 from airflow_mlplat.contract import Ref
 from airflow_mlplat.data import BatchIterator, IteratorOptions, batch_digest
-from airflow_mlplat.data.plan import order_of, rounds
+from airflow_mlplat.data.orders import order_of
+from airflow_mlplat.data.plan import rounds
 from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
 from tests.proofs.conftest import ROOT, Proof
 
