@@ -18,10 +18,11 @@ from airflow_mlplat.contract import Ref
 from airflow_mlplat.errors import CorruptionError, SpecError
 from airflow_mlplat.store import layout, tar
 from airflow_mlplat.store.checksum import crc32c
+from airflow_mlplat.store.opened import Opened, most_open
 from airflow_mlplat.store.parts import PARTS, Part, shard_rows
 from airflow_mlplat.store.ranges import ShardRanges, ShardReader
 from airflow_mlplat.store.shard_index import ROW, ShardIndex, label_table, open_index
-from airflow_mlplat.store.sidecars import Opened, Sidecars, most_open
+from airflow_mlplat.store.sidecars import Sidecars
 from airflow_mlplat.store.store import Store
 
 _MEND = "restore the shard from a copy, or delete it and bridge its partition again"

@@ -1,10 +1,6 @@
-"""Sidecars are verified once; few stay open, whichever threads ask."""
+"""Sidecars are verified once, and read by record or mapped."""
 
 from __future__ import annotations
-
-import resource
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,7 +8,7 @@ import pytest
 from airflow_mlplat.contract import digest
 from airflow_mlplat.errors import CorruptionError
 from airflow_mlplat.store import npy_bytes
-from airflow_mlplat.store.sidecars import Opened, Sidecars, most_open
+from airflow_mlplat.store.sidecars import Sidecars
 
 PATH = "shards/x.npy"
 ROWS = np.array([(n, -n) for n in range(50)], [("a", "<u4"), ("b", "<i8")])
@@ -69,49 +65,3 @@ def test_what_goes_afterwards(store, put):
     for use in (lambda: sidecar.record(0), sidecar.array):
         with pytest.raises(CorruptionError, match=r"shards/x\.npy is missing from the store file:///.*\. restore it"):
             use()
-
-
-def test_few_stay_open():
-    made = []
-    opened = Opened(lambda number: made.append(number) or [number], 3)
-    assert [opened[number] for number in (0, 1, 2, 0, 3, 1)] == [[0], [1], [2], [0], [3], [1]]
-    assert made == [0, 1, 2, 3]
-    assert opened.get(0) is None
-    assert opened[0] == [0]
-    assert made == [0, 1, 2, 3, 0]
-
-
-def test_threads_open_each_thing_once():
-    made, together = [], threading.Barrier(8)
-
-    def make(number):
-        made.append(number)
-        return object()
-
-    opened = Opened(make, 100)
-
-    def ask(_):
-        together.wait()
-        return [opened[number] for number in range(50)]
-
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(ask, range(8)))
-    assert sorted(made) == list(range(50))
-    assert all(things == found[0] for things in found)
-
-
-def test_threads_and_few_places():
-    opened = Opened(lambda number: [number], 2)
-
-    def ask(seed):
-        order = np.random.RandomState(seed).randint(0, 40, 500).tolist()
-        return all(opened[number] == [number] for number in order)
-
-    with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(ask, range(8)))
-
-
-@pytest.mark.parametrize("limit, most", [(1024, 128), (20, 16), (1 << 20, 8192), (resource.RLIM_INFINITY, 8192)])
-def test_how_many_may_be_open(monkeypatch, limit, most):
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (limit, limit))
-    assert most_open() == most
