@@ -83,6 +83,13 @@ class ShardCache:
         """Whether the shard is there; not whether it is whole."""
         return self.path(shard).exists()
 
+    def shards(self) -> set[str]:
+        """Which shards are there; not whether they are whole."""
+        try:
+            return {path.stem for path in self.folder.glob("*" + DONE)}
+        except OSError:  # somebody removed the folder: then everything is streamed
+            return set()
+
     def open(self, shard: str, size: int) -> int | None:
         """A handle of a finished shard, under a shared lock that keeps it from being evicted. None if it is absent.
 

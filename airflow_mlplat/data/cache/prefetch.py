@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.05
 """Between looks for shards that another process was at, or that found no room."""
+REST_SECONDS = 1.0
+"""Between looks when the next shards are there: another process may evict them."""
 
 
 class Prefetch:
@@ -33,6 +35,7 @@ class Prefetch:
         self._flights, self._options = flights, options
         self._changed = threading.Condition()
         self._version = 0
+        self._complete = False  # all that was hinted at was there at the last look
         self._threads: list[threading.Thread] = []
         self._stopped = False
 
@@ -40,7 +43,7 @@ class Prefetch:
         """What comes, the soonest first."""
         with self._changed:
             self.coming = {shard: place for place, shard in enumerate(dict.fromkeys(shards))}
-            self._reached = set()
+            self._reached, self._complete = set(), False
             self._tell()
             missing = self._options.together - len(self._threads) if self._options.ahead else 0
             for _ in range(missing):
@@ -55,7 +58,8 @@ class Prefetch:
         with self._changed:
             if shard not in self._reached:
                 self._reached.add(shard)
-                self._tell()
+                if not self._complete:  # waking the threads costs the reader more than its read
+                    self._tell()
 
     def distance_from(self, shard: str | None) -> Distance:
         """How far off other shards are: negative if nearer than this one, which therefore may not evict them.
@@ -97,7 +101,10 @@ class Prefetch:
         while True:
             with self._changed:
                 version, ahead = self._version, self._next()
+            there = self._flights.cache.shards()
             for shard, place in ahead:
+                if shard in there:
+                    continue
                 if self._stopped or not self._fetch(shard, place):
                     break
                 if self._version != version:
@@ -106,8 +113,9 @@ class Prefetch:
                 if self._stopped:
                     return
                 if self._version == version:
-                    all_there = all(self._flights.cache.has(shard) for shard, _ in ahead)
-                    self._changed.wait(None if all_there else LOOK_SECONDS)
+                    there = self._flights.cache.shards()
+                    self._complete = there.issuperset(self.coming)
+                    self._changed.wait(LOOK_SECONDS if any(shard not in there for shard, _ in ahead) else REST_SECONDS)
 
     def _fetch(self, shard: str, place: int) -> bool:
         try:

@@ -61,6 +61,11 @@ def test_put_and_open(put, shards):
     os.close(handle)
 
 
+def test_which_shards_are_there(put, shards):
+    names = list(shards)
+    assert put(6, 0, 4).shards() == {names[0], names[4]}
+
+
 def test_the_longest_unused_goes_first(put, shards):
     cache = put(3, 0, 1, 2)
     os.close(cache.open(next(iter(shards)), SHARD_BYTES))

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -187,6 +188,16 @@ def test_damaged_while_it_is_mapped_is_found_when_asked(reader, shards):
         file.write(b"\0" * 100)
     assert one.recheck(name)
     assert one.read(name, 0, 100) == shards[name][:100]
+
+
+def test_a_folder_that_was_removed(reader, shards, folder):
+    one = reader(ahead=2)
+    one.hint(shards)
+    shutil.rmtree(folder, ignore_errors=True)
+    until(lambda: not folder.exists() or shutil.rmtree(folder, ignore_errors=True))
+    for name, content in shards.items():
+        assert one.read(name, 1000, 100) == content[1000:1100]
+    assert one.stats()["streamed"] > 0
 
 
 def test_closed(reader, shards, threads):
