@@ -6,5 +6,15 @@ from airflow_mlplat.data.iterator import BatchIterator
 from airflow_mlplat.data.options import IteratorOptions
 from airflow_mlplat.data.order import permute
 from airflow_mlplat.data.source import SampleSource
+from airflow_mlplat.data.subset import Subset
 
-__all__ = ["Batch", "BatchIterator", "IteratorOptions", "SampleSource", "batch_digest", "decode", "permute"]
+__all__ = [
+    "Batch",
+    "BatchIterator",
+    "IteratorOptions",
+    "SampleSource",
+    "Subset",
+    "batch_digest",
+    "decode",
+    "permute",
+]

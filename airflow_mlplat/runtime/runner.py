@@ -15,7 +15,6 @@ from typing import Any
 
 from airflow_mlplat.contract import RESULT_FILE, ExitCode, JobError, JobResult, JobSpec, digest
 from airflow_mlplat.errors import BuildError, ConfigError, SpecError
-from airflow_mlplat.runtime.host import shard_reader, streams
 from airflow_mlplat.runtime.process import Stopped, stopping
 
 LOG = logging.getLogger("airflow_mlplat.runtime")
@@ -78,6 +77,7 @@ def run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None = 
 
 
 def _run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None) -> JobResult:
+    from airflow_mlplat.runtime.host import host_cache, shard_reader
     from airflow_mlplat.stages import STAGES, Job
     from airflow_mlplat.store import open_store
 
@@ -92,8 +92,9 @@ def _run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None) 
     trainer = None if spec.framework is None else load_trainer(spec.framework)
     LOG.info("Job %s: stage %s of %s", spec.key[:12], spec.stage, spec.name)
     started = time.monotonic()
-    with shard_reader(store, os.environ) as reader:
-        outcome = stages[spec.stage](Job(spec, store, directory, trainer, LOG, reader, streams(os.environ)))
+    host = host_cache(os.environ)
+    with shard_reader(store, host) as reader:
+        outcome = stages[spec.stage](Job(spec, store, directory, trainer, LOG, reader, host))
         cache = {} if reader is None else {"cache": reader.stats()}
     stats = {"seconds": round(time.monotonic() - started, 3), **outcome.stats, **cache}
     return store.put_result(JobResult(spec.key, spec.stage, outcome.outputs, outcome.metrics, stats))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_mlplat.data import BatchIterator, SampleSource
+from airflow_mlplat.data import BatchIterator, SampleSource, Subset
+from airflow_mlplat.data.shared import SharedIterator, StreamOptions
+from airflow_mlplat.stages.job import Job
 from airflow_mlplat.stages.options import TrainOptions
 
 
@@ -11,19 +13,31 @@ def steps_per_epoch(samples: int, batch_size: int) -> int:
     return max(1, samples // batch_size)
 
 
-def training_batches(samples: SampleSource, options: TrainOptions, epochs: int | None = None) -> BatchIterator:
+def stream_of(job: Job, samples: Subset, options: TrainOptions) -> StreamOptions | None:
+    """How a training's batches are shared with others on the host; None if they are not."""
+    if options.shared_by == 1 or job.host is None:
+        return None
+    return StreamOptions(job.host.streams, job.store.url, samples.rows, job.host, consumers=options.shared_by)
+
+
+def training_batches(
+    samples: SampleSource, options: TrainOptions, epochs: int | None = None, stream: StreamOptions | None = None
+) -> BatchIterator | SharedIterator:
     """All epochs' batches, in the order of seed and epoch.
 
     An epoch's last batch is left out if it is smaller, so that all steps count the same; the order of the next epoch
     is another, so other samples are left out. A dataset smaller than a batch is one smaller batch.
     """
     how = options.batches(drop_remainder=len(samples) >= options.batch_size)
-    return BatchIterator(samples, how, epochs=epochs or options.epochs)
+    epochs = epochs or options.epochs
+    return BatchIterator(samples, how, epochs) if stream is None else SharedIterator(samples, how, epochs, stream)
 
 
-def epoch_batches(samples: SampleSource, options: TrainOptions, epoch: int) -> BatchIterator:
+def epoch_batches(
+    samples: SampleSource, options: TrainOptions, epoch: int, stream: StreamOptions | None = None
+) -> BatchIterator | SharedIterator:
     """The same batches, of one epoch, 0, 1, …."""
-    iterator = training_batches(samples, options, epochs=epoch + 1)
+    iterator = training_batches(samples, options, epoch + 1, stream)
     iterator.set_state({**iterator.get_state(), "epoch": epoch, "position": 0})
     return iterator
 

@@ -51,6 +51,7 @@ class TrainContext:
         self.epochs: list[dict[str, Any]] = []
         self.steps, self.resumed_from = 0, 0
         self._trainer, self._samples, self._checkpoints = training.trainer, training.samples, training.checkpoints
+        self._stream = training.stream
 
     def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The batches of an epoch, 0, 1, …: images uint8 (n, H, W, C), labels int64 (n,). In our loop's order.
@@ -59,7 +60,7 @@ class TrainContext:
         """
         per_epoch = steps_per_epoch(len(self._samples), self.options.batch_size)
         progress = ProgressLog(self.log, self.options, per_epoch, self.steps)
-        with epoch_batches(self._samples, self.options, epoch) as batches:
+        with epoch_batches(self._samples, self.options, epoch, self._stream) as batches:
             for batch in batches:
                 yield batch.images, batch.targets(len(self.classes))
                 self.steps += 1

@@ -12,6 +12,7 @@ from airflow_mlplat.errors import SpecError
 from airflow_mlplat.store import Samples
 
 if TYPE_CHECKING:
+    from airflow_mlplat.data.cache import HostCache
     from airflow_mlplat.stages.trainer import TrainerFactory
     from airflow_mlplat.store import Store
     from airflow_mlplat.store.ranges import ShardReader
@@ -28,7 +29,7 @@ class Job:
         trainer: Makes the framework's trainer; None for stages without a framework.
         log: Goes to the task's log.
         reader: Reads the store's shards; None reads them as the store does.
-        streams: Folder on this host where batches are shared between jobs; None where none are.
+        host: What the jobs of this host share; None for nothing.
     """
 
     spec: JobSpec
@@ -37,7 +38,7 @@ class Job:
     trainer: TrainerFactory | None
     log: logging.Logger
     reader: ShardReader | None = None
-    streams: Path | None = None
+    host: HostCache | None = None
 
     def samples(self, ref: Ref) -> Samples:
         """The samples of a span or dataset.

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from airflow_mlplat.data import BatchIterator
+from airflow_mlplat.data import BatchIterator, Subset
+from airflow_mlplat.data.shared import SharedIterator, StreamOptions
 from airflow_mlplat.errors import SpecError
 from airflow_mlplat.stages.batches import in_order, steps_per_epoch, training_batches
 from airflow_mlplat.stages.checkpoint import Checkpoint, Checkpoints
 from airflow_mlplat.stages.evaluate import LEAST_PROBABILITY
 from airflow_mlplat.stages.options import TrainOptions
 from airflow_mlplat.stages.progress import ProgressLog
-from airflow_mlplat.stages.subset import Subset
 from airflow_mlplat.stages.trainer import Arrays, Measured, Trainer
 
 DIGITS = 6
@@ -42,6 +42,7 @@ class Training:
         samples: To train on.
         validation: Samples held out, maybe none.
         checkpoints: Where to go on from, and to write.
+        stream: How batches are shared with other trainings; None if they are not.
     """
 
     log: Logger
@@ -50,6 +51,7 @@ class Training:
     samples: Subset
     validation: Subset
     checkpoints: Checkpoints
+    stream: StreamOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Loop:
         self._samples, self._validation, self._checkpoints = training.samples, training.validation, training.checkpoints
         self._per_epoch = steps_per_epoch(len(training.samples), training.options.batch_size)
         self._steps = self._per_epoch * training.options.epochs
-        self._classes = len(training.samples.classes)
+        self._classes, self._stream = len(training.samples.classes), training.stream
         self._step, self._stopped = 0, False
         self._epochs: list[dict[str, Any]] = []
         self._sums = Measured(0.0, 0.0)
@@ -92,18 +94,19 @@ class Loop:
 
     def run(self) -> Trained:
         """Train to the end."""
-        with training_batches(self._samples, self._options) as iterator:
+        with training_batches(self._samples, self._options, stream=self._stream) as iterator:
             first = self._resume(iterator)
             progress = ProgressLog(self._log, self._options, self._per_epoch, first)
             if not self._stopped and first < self._steps:
                 self._train(iterator, progress)
+            shared = {"stream": iterator.stats()} if isinstance(iterator, SharedIterator) else {}
         if self._best:
             self._trainer.load_weights(self._best)
-        stats = {"resumed_from": first, "checkpoints": self._writes, **progress.stats(self._step)}
+        stats = {"resumed_from": first, "checkpoints": self._writes, **progress.stats(self._step), **shared}
         kept = self._best_epoch() if self._options.early_stop else -1
         return Trained(self._epochs, self._step, len(self._samples), stats, kept)
 
-    def _train(self, iterator: BatchIterator, progress: ProgressLog) -> None:
+    def _train(self, iterator: BatchIterator | SharedIterator, progress: ProgressLog) -> None:
         for batch in iterator:
             rate = self._options.rate(self._step, self._steps)
             self._trainer.step(batch.images, batch.targets(self._classes), rate)
@@ -114,7 +117,7 @@ class Loop:
             if self._stopped or self._step == self._steps:
                 return
 
-    def _resume(self, iterator: BatchIterator) -> int:
+    def _resume(self, iterator: BatchIterator | SharedIterator) -> int:
         checkpoint = self._checkpoints.newest()
         if checkpoint is None:
             return 0
@@ -128,7 +131,7 @@ class Loop:
         self._log.info("Going on from the checkpoint at step %d of %d", self._step, self._steps)
         return self._step
 
-    def _end_stretch(self, iterator: BatchIterator) -> None:
+    def _end_stretch(self, iterator: BatchIterator | SharedIterator) -> None:
         epoch_ends = self._step % self._per_epoch == 0
         # Before `measure`, which sets what is random next: a run that goes on from here does not validate again.
         validated = self._validate() if epoch_ends and len(self._validation) else {}
@@ -186,7 +189,7 @@ class Loop:
     def _cheap_enough(self) -> bool:
         return (time.monotonic() - self._written_at) * CHECKPOINT_SHARE >= self._write_seconds
 
-    def _write(self, iterator: BatchIterator) -> None:
+    def _write(self, iterator: BatchIterator | SharedIterator) -> None:
         started = time.monotonic()
         progress = {
             "iterator": iterator.get_state(),

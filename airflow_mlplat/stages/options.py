@@ -41,6 +41,8 @@ class TrainOptions(FromParams):
         seed: Of the order of samples, first weights and dropout.
         threads: Of the framework; another number may round differently.
         decode_threads: That make batches beside it.
+        shared_by: How many trainings on this host read the same batches at the same time: then these are decoded once
+            for all of them. Each waits for the others, for a minute at most; the batches are the same either way.
         checkpoint_every: Steps between checkpoints; there is one at the end of each epoch as well.
         validation_fraction: Share of samples that are held out of training and measured after each epoch.
         early_stop: Stop after so many epochs without a lower loss on the held-out samples, and take the best
@@ -64,6 +66,7 @@ class TrainOptions(FromParams):
     seed: int = 0
     threads: int = 1
     decode_threads: int = 2
+    shared_by: int = 1
     checkpoint_every: int = 200
     validation_fraction: float = 0.0
     early_stop: int = 0
@@ -77,6 +80,7 @@ class TrainOptions(FromParams):
             ("seed", 0),
             ("threads", 1),
             ("decode_threads", 1),
+            ("shared_by", 1),
             ("checkpoint_every", 1),
             ("early_stop", 0),
         ):

@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 from airflow_mlplat.contract import Ref
+from airflow_mlplat.data import Subset
 from airflow_mlplat.errors import BuildError, DataError, SpecError
+from airflow_mlplat.stages.batches import stream_of
 from airflow_mlplat.stages.build_file import BuildFile
 from airflow_mlplat.stages.checkpoint import Checkpoints
 from airflow_mlplat.stages.custom import train_by_user
+from airflow_mlplat.stages.held_out import held_out
 from airflow_mlplat.stages.job import Job, Outcome
 from airflow_mlplat.stages.loop import Loop, Trained, Training
 from airflow_mlplat.stages.model import BUILD_FILE, WEIGHTS_FILE, ModelFacts, put_model, put_weights
 from airflow_mlplat.stages.options import TrainOptions
-from airflow_mlplat.stages.subset import Subset, held_out
 from airflow_mlplat.store import Samples
 
 CHECKPOINTS = "checkpoints"
@@ -38,7 +40,8 @@ def run(job: Job) -> Outcome:
         options.batch_size,
     )  # fmt: skip
     checkpoints = Checkpoints(job.directory / CHECKPOINTS, job.spec.key, job.log)
-    work = Training(job.log, options, trainer, training, validation, checkpoints)
+    stream = stream_of(job, training, options)
+    work = Training(job.log, options, trainer, training, validation, checkpoints, stream)
     trained = Loop(work).run() if build_file.train is None else train_by_user(work, build_file)
     return Outcome({"model": _put(job, work, trained)}, _metrics(trained), trained.stats)
 
@@ -52,7 +55,7 @@ def split(samples: Samples, fraction: float) -> tuple[Subset, Subset]:
     if len(samples.classes) < 2:
         raise DataError(f"{samples.ref} has too few classes", expected="2 or more", got=samples.classes)
     labelled = samples.labels >= 0
-    out = held_out(samples.keys(), fraction)
+    out = held_out(samples.keys(), fraction) if fraction else np.zeros(len(samples), bool)
     training, validation = np.flatnonzero(labelled & ~out), np.flatnonzero(labelled & out)
     for rows, what in ((training, "to train on"), (validation, "held out")):
         if not len(rows) and (fraction or rows is training):

@@ -18,7 +18,7 @@ print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
 
 def test_public_names():
     assert airflow_mlplat.data.__all__ == [
-        "Batch", "BatchIterator", "IteratorOptions", "SampleSource", "batch_digest", "decode", "permute",
+        "Batch", "BatchIterator", "IteratorOptions", "SampleSource", "Subset", "batch_digest", "decode", "permute",
     ]  # fmt: skip
 
 

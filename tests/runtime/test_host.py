@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from airflow_mlplat.runtime.host import shard_reader, streams
+from airflow_mlplat.runtime.host import host_cache, shard_reader
 from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
 from benchmarks.range_server import Server
 
@@ -37,7 +37,7 @@ def served(span, tmp_path):
 def test_a_distant_store_is_read_through_the_cache(served, span, tmp_path):
     environment = {"MLPLAT_CACHE": str(tmp_path / "cache"), "MLPLAT_CACHE_BYTES": str(1 << 20)}
     for hits, misses in ((36, 4), (40, 0)):
-        with shard_reader(served, environment) as reader:
+        with shard_reader(served, host_cache(environment)) as reader:
             samples = Samples(served, span, reader)
             assert [samples.media(i)[:1] for i in range(40)] == [bytes([i]) for i in range(40)]
             stats = reader.stats()
@@ -47,16 +47,12 @@ def test_a_distant_store_is_read_through_the_cache(served, span, tmp_path):
 
 def test_a_local_store_needs_no_cache(tmp_path, span):
     environment = {"MLPLAT_CACHE": str(tmp_path / "cache"), "MLPLAT_CACHE_BYTES": "1"}
-    with shard_reader(open_store(tmp_path / "store"), environment) as reader:
+    with shard_reader(open_store(tmp_path / "store"), host_cache(environment)) as reader:
         assert reader is None
     assert not (tmp_path / "cache").exists()
 
 
 def test_without_a_launcher_that_tells_where(served):
-    with shard_reader(served, {}) as reader:
+    assert host_cache({}) is None
+    with shard_reader(served, None) as reader:
         assert reader is None
-    assert streams({}) is None
-
-
-def test_where_batches_are_shared(tmp_path):
-    assert streams({"MLPLAT_CACHE": str(tmp_path)}) == tmp_path / "streams"

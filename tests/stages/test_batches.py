@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
+
+import numpy as np
 import pytest
 
-from airflow_mlplat.stages.batches import epoch_batches, in_order, steps_per_epoch, training_batches
+from airflow_mlplat.contract import JobSpec
+from airflow_mlplat.data import Subset
+from airflow_mlplat.data.cache import HostCache
+from airflow_mlplat.stages import Job
+from airflow_mlplat.stages.batches import epoch_batches, in_order, steps_per_epoch, stream_of, training_batches
 from airflow_mlplat.stages.options import TrainOptions
 from airflow_mlplat.store import Samples
+
+
+def options(**changed):
+    return TrainOptions(shape=(8, 8, 1), batch_size=16, epochs=2, **changed)
 
 
 @pytest.fixture
@@ -35,3 +47,32 @@ def test_an_epochs_batches_are_those_of_the_whole_training(samples):
 def test_in_order_gives_all_once(samples):
     with in_order(samples, TrainOptions(shape=(8, 8, 1), augment=[{"name": "flip"}]), 32) as batches:
         assert [row for batch in batches for row in batch.rows.tolist()] == list(range(70))
+
+
+@pytest.fixture
+def job(store, tmp_path):
+    def make(host):
+        spec = JobSpec("train", "digits", store.url, code_version="c", image="i")
+        return Job(spec, store, tmp_path, None, logging.getLogger("tests"), host=host)
+
+    return make
+
+
+def test_batches_are_shared_when_asked_for_and_where_they_can_be(job, samples, tmp_path):
+    part, alone, shared = Subset(samples, np.arange(50)), options(), options(shared_by=2)
+    host = HostCache(tmp_path / "cache", 1 << 20)
+    assert stream_of(job(host), part, alone) is None
+    assert stream_of(job(None), part, shared) is None
+    stream = stream_of(job(host), part, shared)
+    assert (stream.directory, stream.consumers, stream.cache) == (tmp_path / "cache/streams", 2, host)
+    assert stream.rows.tolist() == list(range(50))
+
+
+def test_shared_batches_are_the_same(job, samples, tmp_path):
+    part, how = Subset(samples, np.arange(5, 70)), options(shared_by=2)
+    stream = dataclasses.replace(stream_of(job(HostCache(tmp_path / "c", 1)), part, how), consumers=1)
+    with training_batches(part, how) as plain, training_batches(part, how, stream=stream) as shared:
+        assert [batch.digest() for batch in shared] == [batch.digest() for batch in plain]
+        assert shared.stats()["own"] == 0
+    with epoch_batches(part, how, 1) as plain, epoch_batches(part, how, 1, stream) as shared:
+        assert [batch.digest() for batch in shared] == [batch.digest() for batch in plain]

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_mlplat.contract import digest
 from airflow_mlplat.errors import BuildError, DataError, SpecError
-from airflow_mlplat.stages.subset import held_out
+from airflow_mlplat.stages.held_out import held_out
 from airflow_mlplat.store import Samples, check_store
 from tests.stages.conftest import BUILD, CLASSES
 from tests.stages.linear import LinearTrainer

@@ -43,7 +43,7 @@ class Flights:
     ) -> None:
         self._backend, self.cache, self._options, self._stats, self._sizes = backend, cache, options, stats, sizes
         self._connections = Connections(options.connections)
-        self._lock = threading.Lock()
+        self._lock, self._claims = threading.Lock(), threading.Lock()
         self._under_way: dict[str, threading.Event] = {}
         self._closed = False
 
@@ -108,10 +108,11 @@ class Flights:
         size = self.size(shard)
         if not size:
             return True
-        if self.cache.has(shard) or self._lead(shard) is not None:
-            return True
+        part, room = self._claimed_ahead(shard, size, distance)
+        if part is None:
+            return room
         try:
-            unlock(self._fetched(shard, size, distance, urgency))
+            unlock(self._fetched(shard, size, distance, urgency, part))
         except BusyError:
             return True
         except (FullError, OSError):
@@ -119,6 +120,23 @@ class Flights:
         finally:
             self._land(shard)
         return True
+
+    def _claimed_ahead(self, shard: str, size: int, distance: Distance) -> tuple[Part | None, bool]:
+        """(the part to be fetched, if it is this thread that is to; whether there was room)."""
+        part, room = None, True
+        with self._claims:  # one after the other: what is needed later must not take the room of what is needed sooner
+            if self.cache.has(shard) or self._lead(shard) is not None:
+                return None, True
+            try:
+                part = self.cache.claim(shard, size, distance)
+            except BusyError:
+                pass
+            except (FullError, OSError):
+                room = False
+            finally:
+                if part is None:
+                    self._land(shard)
+        return part, room
 
     def _lead(self, shard: str) -> threading.Event | None:
         """None if the caller is to fetch it, and then to call `_land`; else what tells when another thread has."""
@@ -132,11 +150,10 @@ class Flights:
         with self._lock:
             self._under_way.pop(shard).set()
 
-    def _fetched(self, shard: str, size: int, distance: Distance, urgency: float) -> int:
+    def _fetched(self, shard: str, size: int, distance: Distance, urgency: float, claimed: Part | None = None) -> int:
         path = layout.shard_path(shard)
         for _ in range(FETCHES):
-            part = self.cache.claim(shard, size, distance)
-            whole = False
+            part, claimed, whole = claimed or self.cache.claim(shard, size, distance), None, False
             try:
                 came = self._fetch(path, part, urgency)
                 whole = part.is_whole()

@@ -95,26 +95,24 @@ class ShardCache:
 
         One of another size, or whose SHA-256 is another, is removed, and counts as absent. The SHA-256 is compared
         unless a process has done so since the host started and nobody has written since: see `stamp`.
+
+        Raises:
+            FullError: The folder's lock cannot be had.
         """
-        while True:
-            try:
-                handle = os.open(self.path(shard), os.O_RDONLY | os.O_CLOEXEC)
-            except FileNotFoundError:
-                return None
-            kept = False
-            try:
-                fcntl.flock(handle, fcntl.LOCK_SH)
-                stat = os.fstat(handle)
-                if not stat.st_nlink:  # evicted between the two calls
-                    continue
-                if stat.st_size == size and (is_stamped(stat, shard) or _sha256(handle) == shard):
-                    stamp(handle, shard)
-                    kept = True
-                    return handle
-                self._remove(self.path(shard), stat)
-            finally:
-                if not kept:
-                    unlock(handle)
+        if (handle := self._opened(shard)) is None:
+            return None
+        kept = False
+        try:
+            stat = os.fstat(handle)
+            if stat.st_size == size and (is_stamped(stat, shard) or _sha256(handle) == shard):
+                stamp(handle, shard)
+                kept = True
+                return handle
+            self._remove(self.path(shard), stat)
+            return None
+        finally:
+            if not kept:
+                unlock(handle)
 
     def claim(self, shard: str, size: int, distance: Distance) -> Part:
         """The right, and the room, to write a shard that is absent.
@@ -167,9 +165,7 @@ class ShardCache:
 
     def recheck(self, shard: str) -> bool:
         """Hash a finished shard, stamped or not, and remove it if it is damaged; whether it was removed."""
-        try:
-            handle = os.open(self.path(shard), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
+        if (handle := self._opened(shard)) is None:
             return True
         try:
             damaged = _sha256(handle) != shard
@@ -177,7 +173,17 @@ class ShardCache:
                 self._remove(self.path(shard), os.fstat(handle))
             return damaged
         finally:
-            os.close(handle)
+            unlock(handle)
+
+    def _opened(self, shard: str) -> int | None:
+        """A handle under a shared lock. Under the lock of all: one opened while it is evicted would hold its disk."""
+        with self._locked():
+            try:
+                handle = os.open(self.path(shard), os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return None
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            return handle
 
     def _make_room(self, size: int, distance: Distance, own: Path) -> None:
         """Evict until there is room. Under the lock."""

@@ -63,6 +63,7 @@ class Part:
 
     def discard(self) -> None:
         """Remove it."""
+        os.ftruncate(self._handle, 0)  # its room is free from the moment that it is not seen any more
         self._path.unlink(missing_ok=True)
         unlock(self._handle)
 

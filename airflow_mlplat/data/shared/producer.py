@@ -47,7 +47,7 @@ class Producer:
 
     def __init__(self, spec: StreamSpec, slots: Slots, lock: threading.Lock) -> None:
         self._spec, self._slots, self._lock = spec, slots, lock
-        self._orders: queue.SimpleQueue[tuple[Place, int]] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[tuple[Place, int] | None] = queue.SimpleQueue()
         self._done: deque[Product | Exception] = deque()
         self.bell, self._rope = socket.socketpair()
         self.bell.setblocking(False)
@@ -57,7 +57,8 @@ class Producer:
         self._batches: Iterator[Batch] = iter(())
         self._at: tuple[Place, int] | None = None  # where the iterator's next batch begins, and where it stops
         # A storage that hangs keeps the thread for ever, but not the server.
-        threading.Thread(target=self._run, name="mlplat-stream", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="mlplat-stream", daemon=True)
+        self._thread.start()
 
     def order(self, place: Place, stop: int) -> None:
         """Have the batch made that begins at a place; those of epoch `stop` and later are not decoded ahead."""
@@ -72,11 +73,22 @@ class Producer:
         self.busy = False
         return self._done.popleft()
 
+    def close(self) -> None:
+        """End the thread, when it is done with the batch at hand, and wait for it."""
+        self._orders.put(None)
+        self._thread.join()
+        if self._iterator is not None:
+            self._iterator.close()
+        self.bell.close()
+        self._rope.close()
+
     def _run(self) -> None:
         while True:
-            place, stop = self._orders.get()
+            order = self._orders.get()
+            if order is None:
+                return
             try:
-                self._done.append(self._make(place, stop))
+                self._done.append(self._make(*order))
             except Exception as error:
                 self._done.append(error)
             self._rope.send(b"!")

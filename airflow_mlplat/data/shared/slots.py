@@ -7,6 +7,7 @@ them, so the file is unlinked instead, its bytes stay for whoever has them mappe
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import re
@@ -60,6 +61,7 @@ class Slots:
         self._own = os.urandom(4).hex()  # a server whose folder was removed and made anew never touches its heir's
         self._free: list[Slot] = []
         self._used: set[Slot] = set()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._free) + len(self._used)
@@ -71,7 +73,7 @@ class Slots:
             The slot, in the window; and the fields of the message that tells a consumer of it, but for the lease.
 
         Raises:
-            OSError: The folder is full, or gone.
+            OSError: The folder is full, or gone, or the slots are closed.
         """
         arrays = {name: np.ascontiguousarray(getattr(batch, name)) for name in _ARRAYS}
         if batch.mixed is not None:
@@ -84,6 +86,8 @@ class Slots:
         return slot, told
 
     def _take(self, size: int) -> Slot:
+        if self._closed:  # a batch that was being made at the server's end must not leave a file behind
+            raise OSError(errno.EBADF, "the slots are closed")
         while self._free:
             slot = self._free.pop()
             if slot.size >= size:
@@ -110,7 +114,8 @@ class Slots:
             self._free.append(slot)
 
     def close(self) -> None:
-        """Unlink all; who has one mapped keeps it."""
+        """Unlink all, and make no more; who has one mapped keeps it."""
+        self._closed = True
         for slot in [*self._free, *self._used]:
             _drop(slot)
         self._free, self._used = [], set()

@@ -16,10 +16,11 @@ import numpy as np
 
 from airflow_mlplat import __version__
 from airflow_mlplat.contract import Ref, canonical_json, digest
+from airflow_mlplat.data.cache import HostCache
 from airflow_mlplat.data.options import IteratorOptions
 from airflow_mlplat.data.shared.protocol import PROTOCOL
-from airflow_mlplat.data.shared.rows import Rows
 from airflow_mlplat.data.source import SampleSource
+from airflow_mlplat.data.subset import Subset
 from airflow_mlplat.errors import SpecError
 from airflow_mlplat.store import Samples, open_store
 
@@ -41,6 +42,7 @@ class StreamOptions:
         directory: A local folder that all consumers have, best on a tmpfs; made if it is not there.
         store: URL of the store that the samples lie in.
         rows: int64 (n,), ascending: which rows of the span or dataset the samples are. None for all.
+        cache: Where the server keeps the shards of a distant store; None reads them from there again and again.
         consumers: How many are to share it. The first batch waits for so many, so that none is late.
         window: Batches that lie between the first and the last consumer at most.
         patience_seconds: How long a slow consumer may hold up the others in an epoch, all in all; then it goes on by
@@ -59,6 +61,7 @@ class StreamOptions:
     directory: Path
     store: str
     rows: np.ndarray | None = None
+    cache: HostCache | None = None
     consumers: int = 1
     window: int = 8
     patience_seconds: float = 30.0
@@ -121,13 +124,17 @@ class StreamSpec:
         Raises:
             MlplatError: They cannot be.
         """
-        samples = Samples(open_store(self.stream.store), self.ref)
-        return samples if self.stream.rows is None else Rows(samples, self.stream.rows)
+        store = open_store(self.stream.store)
+        reader = None if self.stream.cache is None else self.stream.cache.reader(store)
+        samples = Samples(store, self.ref, reader)
+        return samples if self.stream.rows is None else Subset(samples, self.stream.rows)
 
     def save(self) -> None:
         """Write it into its folder."""
         stream = {name: getattr(self.stream, name) for name in ("store", *_LEAST)}
-        document = {"ref": self.ref.to_json(), "options": _options(self.options), "stream": stream}
+        cache = self.stream.cache
+        kept = None if cache is None else {"folder": str(cache.folder), "max_bytes": cache.max_bytes}
+        document = {"ref": self.ref.to_json(), "options": _options(self.options), "stream": stream, "cache": kept}
         if self.stream.rows is not None:
             np.save(self.folder / ROWS, self.stream.rows)
         (self.folder / SPEC).write_bytes(canonical_json({**document, "rows": self.stream.rows is not None}))
@@ -142,7 +149,9 @@ class StreamSpec:
         try:
             document = json.loads((folder / SPEC).read_bytes())
             rows = np.load(folder / ROWS, allow_pickle=False) if document["rows"] else None
-            stream = StreamOptions(folder.parent, rows=rows, **document["stream"])
+            kept = document["cache"]
+            cache = None if kept is None else HostCache(Path(kept["folder"]), kept["max_bytes"])
+            stream = StreamOptions(folder.parent, rows=rows, cache=cache, **document["stream"])
             return cls(Ref.from_json(document["ref"]), IteratorOptions(**document["options"]), stream)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SpecError(

@@ -15,7 +15,7 @@ print(*sorted({name.split(".")[0] for name in sys.modules}))
 
 
 def test_public_names():
-    assert airflow_mlplat.data.cache.__all__ == ["CacheOptions", "CachedReader", "ShardCache"]
+    assert airflow_mlplat.data.cache.__all__ == ["CacheOptions", "CachedReader", "HostCache", "ShardCache"]
 
 
 def test_import_is_cheap():

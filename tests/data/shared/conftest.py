@@ -17,7 +17,7 @@ from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-SECONDS = 30
+SECONDS = 60
 """To wait for what must happen, however slow the machine."""
 
 

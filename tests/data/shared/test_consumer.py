@@ -67,7 +67,7 @@ def test_batches_of_other_options(samples, options, stream, plain, changed):
 
 
 def test_a_part_of_the_samples(samples, options, stream, plain):
-    from airflow_mlplat.stages.subset import Subset
+    from airflow_mlplat.data import Subset
 
     part = Subset(samples, np.arange(0, 200, 3))
     with SharedIterator(part, options(), 1, stream(rows=np.arange(0, 200, 3))) as iterator:

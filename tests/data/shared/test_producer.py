@@ -30,9 +30,8 @@ def make(span, options, stream, tmp_path):
         return told(read(tmp_path, product.told)[0]), product.following
 
     yield run
+    producer.close()
     slots.close()
-    producer.bell.close()
-    producer._rope.close()
 
 
 def test_in_order_and_from_any_place(make, samples, options, plain):
@@ -49,5 +48,4 @@ def test_what_cannot_be_opened(options, stream, tmp_path, span):
     producer.bell.setblocking(True)
     producer.order((0, 0), 1)
     assert isinstance(eventually(producer.collect), NotFoundError)
-    producer.bell.close()
-    producer._rope.close()
+    producer.close()

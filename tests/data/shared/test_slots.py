@@ -130,3 +130,11 @@ def test_files_that_are_no_slots(slots, tmp_path):
     with pytest.raises(OSError, match="symbolic links"):
         read(tmp_path, {**told, "file": name})
     (tmp_path / name).unlink()
+
+
+def test_after_the_end_nothing_is_written(slots, tmp_path):
+    slots.write(batch_of(2))
+    slots.close()
+    with pytest.raises(OSError, match="the slots are closed"):
+        slots.write(batch_of(2))
+    assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_mlplat.contract import Ref
 from airflow_mlplat.data import IteratorOptions
+from airflow_mlplat.data.cache import HostCache
 from airflow_mlplat.data.shared import StreamOptions, spec
 from airflow_mlplat.data.shared.spec import StreamSpec
 from airflow_mlplat.errors import SpecError
@@ -59,7 +60,8 @@ def test_the_same_bytes_have_the_same_identity(tmp_path):
 @pytest.mark.parametrize("rows", [None, np.arange(0, 9, 2)])
 def test_saved_and_loaded(tmp_path, rows):
     options = IteratorOptions(batch_size=3, shape=(9, 8, 3), augment=({"name": "flip", "probability": 0.5},))
-    saved = spec_of(tmp_path, rows=rows, options=options, consumers=3, patience_seconds=1.5)
+    cache = HostCache(tmp_path / "cache", 7)
+    saved = spec_of(tmp_path, rows=rows, options=options, cache=cache, consumers=3, patience_seconds=1.5)
     saved.folder.mkdir()
     saved.save()
     loaded = StreamSpec.load(saved.folder)

@@ -1,0 +1,70 @@
+"""Some of the samples of a span or dataset."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from airflow_mlplat.contract import Ref
+from airflow_mlplat.data.source import SampleSource
+from airflow_mlplat.errors import SpecError
+
+
+class Subset:
+    """Rows of samples, as samples.
+
+    Args:
+        samples: All.
+        rows: Which of them, int64 (n,), ascending.
+
+    Raises:
+        SpecError: The rows do not ascend.
+    """
+
+    def __init__(self, samples: SampleSource, rows: np.ndarray) -> None:
+        self._samples, self.rows = samples, np.asarray(rows, np.int64)
+        if (self.rows[1:] <= self.rows[:-1]).any():
+            raise SpecError("rows of a subset do not ascend", fix="sort them, each once")
+
+    @property
+    def ref(self) -> Ref:
+        """The span or dataset that they are of."""
+        return self._samples.ref
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of all classes."""
+        return self._samples.classes
+
+    @cached_property
+    def shard_ends(self) -> np.ndarray:
+        """int64 (S,), ascending: how many of them there are up to the end of each shard."""
+        return self._ends(self._samples.shard_ends)
+
+    @cached_property
+    def span_ends(self) -> np.ndarray:
+        """int64 (P,), ascending: how many of them there are up to the end of each span."""
+        return self._ends(self._samples.span_ends)
+
+    def labels_at(self, rows: np.ndarray) -> np.ndarray:
+        """The labels of some: int64 (m,) in [0, n) → int64 (m,), -1 where missing."""
+        return self._samples.labels_at(self.rows[rows])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def key(self, row: int) -> str:
+        """The key of one sample."""
+        return self._samples.key(int(self.rows[row]))
+
+    def media(self, row: int) -> bytes:
+        """The media bytes of one sample, checked."""
+        return self._samples.media(int(self.rows[row]))
+
+    def will_read(self, shards: np.ndarray) -> None:
+        """Tell the samples which shards, int64 (m,), will be read next, in that order."""
+        self._samples.will_read(shards)
+
+    def _ends(self, ends: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self.rows, ends).astype(np.int64)

@@ -1,0 +1,39 @@
+"""Rows of samples as samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from airflow_mlplat.data import Subset
+from airflow_mlplat.errors import SpecError
+
+
+def test_a_subset_reads_its_rows(memory):
+    samples = memory(10)
+    subset = Subset(samples, np.array([2, 7]))
+    assert (len(subset), subset.ref, subset.classes) == (2, samples.ref, samples.classes)
+    assert [subset.key(i) for i in range(2)] == ["digit/2", "digit/7"]
+    assert subset.media(1) == samples.media(7)
+    assert subset.labels_at(np.array([1, 1, 0])).tolist() == samples.labels[[7, 7, 2]].tolist()
+    assert len(Subset(samples, np.array([], np.int64))) == 0
+
+
+def test_where_a_subsets_shards_and_spans_end(memory):
+    samples = memory(9, shard_ends=[3, 6, 9], span_ends=[6, 9])
+    subset = Subset(samples, np.array([0, 2, 6, 7, 8]))
+    assert subset.shard_ends.tolist() == [2, 2, 5]
+    assert subset.span_ends.tolist() == [2, 5]
+    assert subset.shard_ends.dtype == subset.span_ends.dtype == np.int64
+
+
+@pytest.mark.parametrize("rows", [[7, 2], [2, 2]])
+def test_rows_of_a_subset_ascend(memory, rows):
+    with pytest.raises(SpecError, match=r"rows of a subset do not ascend\. sort them, each once"):
+        Subset(memory(10), np.array(rows))
+
+
+def test_what_will_be_read_is_handed_on(memory):
+    samples = memory(10)
+    Subset(samples, np.array([2, 7])).will_read(np.array([3, 1]))
+    assert samples.hints == [[3, 1]]
