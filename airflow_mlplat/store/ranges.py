@@ -27,6 +27,9 @@ class ShardReader(Protocol):
     def hint(self, shards: Iterable[str]) -> None:
         """Which shards will be read from now on, the soonest first; replaces what was told before."""
 
+    def recheck(self, shard: str) -> bool:
+        """Look again at a shard that gave wrong bytes; whether it was mended, so that reading again may help."""
+
 
 class ShardRanges:
     """Reads ranges of shards: from memory maps of the latest opened, or else from the backend. Thread-safe.
@@ -43,6 +46,10 @@ class ShardRanges:
 
     def hint(self, shards: Iterable[str]) -> None:
         """The operating system reads ahead by itself."""
+
+    def recheck(self, shard: str) -> bool:
+        """There is no other copy."""
+        return False
 
     def read(self, shard: str, offset: int, size: int) -> bytes:
         """`size` bytes from `offset` of a shard, fewer at its end.

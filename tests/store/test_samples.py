@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from airflow_mlplat.contract import Ref, canonical_json
 from airflow_mlplat.errors import CorruptionError, NotFoundError, SpecError
 from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
+from airflow_mlplat.store.ranges import ShardRanges
 
 keys = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=200)
 rows = st.tuples(st.binary(max_size=40), st.sampled_from([None, 0, 1]), st.sampled_from([None, {}, {"é": [1.5, None]}]))
@@ -291,3 +292,26 @@ def test_a_reader_is_told_which_shards_will_be_read(store, span):
     read.will_read(np.arange(len(shards))[::-1])
     assert hints == [shards[::-1]]
     Samples(store, span).will_read(np.arange(len(shards)))  # the store's own reader needs no hint
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_a_reader_may_mend_its_copy(store, span, samples, mended):
+    class Damaged:
+        def __init__(self):
+            self.own, self.damaged = ShardRanges(store.backend), True
+
+        def recheck(self, shard):
+            self.damaged = not mended
+            return mended
+
+        def read(self, shard, offset, size):
+            content = self.own.read(shard, offset, size)
+            return bytes([content[0] ^ 1]) + content[1:] if self.damaged else content
+
+    for read in (lambda given: given.media(0), lambda given: given.media_at([0])[0]):
+        given = Samples(store, span, Damaged())
+        if mended:
+            assert read(given) == samples[0].media
+        else:
+            with pytest.raises(CorruptionError, match="is damaged; expected CRC-32C"):
+                read(given)
