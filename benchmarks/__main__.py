@@ -26,8 +26,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
     parser.add_argument("--results", type=Path, default=report.RESULTS)
     options = parser.parse_args(arguments)
-    machine = facts()
-    report.write([row for part in options.only for row in PARTS[part](options)], machine, options.results)
+    for part in options.only:
+        machine = facts()
+        report.add(part, PARTS[part](options), machine, options.results)
     print(f"written: {options.results}")
 
 

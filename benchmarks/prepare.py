@@ -66,7 +66,8 @@ def prepare(name: str, source: Path) -> Path:
         source: The set, by `images`.
     """
     module, environment = peers.PEERS[name]
-    code = [f"benchmarks/peers/{module}.py", *map(str, sorted((ROOT / "airflow_mlplat/store").glob("*.py")))]
+    store = sorted((ROOT / "airflow_mlplat/store").glob("*.py")) if name == peers.OURS else []
+    code = [f"benchmarks/peers/{module}.py", *map(str, store)]
     folder = source.parent / f"{module}-{_digest(*code)}"
     if not folder.exists():
         for stale in source.parent.glob(f"{module}-*"):

@@ -1,4 +1,4 @@
-"""What a run leaves in `results/`: a table for people, the same as JSON, a plot."""
+"""What runs leave in `results/`: tables for people, the same as JSON, a plot."""
 
 from __future__ import annotations
 
@@ -12,46 +12,50 @@ from benchmarks.peers import OURS
 RESULTS = Path(__file__).parent / "results"
 Row = dict[str, Any]
 """`part`, `name`, `median`, `low`, `high`, `unit`, and what else is known."""
+Results = dict[str, dict[str, Any]]
+"""Benchmark → `machine` and `rows`."""
 
 
-def write(rows: Sequence[Row], facts: dict[str, Any], folder: Path = RESULTS) -> None:
-    """Write `results.json`, `results.md` and `results.png`.
+def add(name: str, rows: Sequence[Row], facts: dict[str, Any], folder: Path = RESULTS) -> None:
+    """Put a benchmark's rows into `results.json`, in the place of its older ones; write `results.md` and `results.png`.
 
     Args:
-        rows: Of all parts, in the order in which they are shown.
-        facts: By `machine.facts`.
+        name: Of the benchmark.
+        rows: In the order in which they are shown.
+        facts: By `machine.facts`, when it began.
         folder: Where to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps({"machine": facts, "rows": list(rows)}, indent=1) + "\n")
-    (folder / "results.md").write_text(markdown(rows, facts))
-    plot(rows, folder / "results.png")
+    path = folder / "results.json"
+    results: Results = json.loads(path.read_text()) if path.exists() else {}
+    results[name] = {"machine": facts, "rows": list(rows)}
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    (folder / "results.md").write_text(markdown(results))
+    plot([row for found in results.values() for row in found["rows"]], folder / "results.png")
 
 
-def markdown(rows: Sequence[Row], facts: dict[str, Any]) -> str:
-    """The tables, a heading each part; below them the machine and the versions."""
+def markdown(results: Results) -> str:
+    """The tables, a heading each part; below those of a benchmark the machine and the versions that it ran on."""
     lines = ["# Results", ""]
-    for part in dict.fromkeys(row["part"] for row in rows):
-        own = [row for row in rows if row["part"] == part]
-        lines += [
-            f"## {part}",
-            "",
-            f"| | {own[0]['unit']}, median | lowest to highest | ours / it | |",
-            "|---|---|---|---|---|",
-        ]
-        lines += [_line(row, own) for row in own]
-        lines.append("")
+    for name, found in results.items():
+        rows, facts = found["rows"], found["machine"]
+        for part in dict.fromkeys(row["part"] for row in rows):
+            own = [row for row in rows if row["part"] == part]
+            head = f"| | {own[0]['unit']}, median | lowest to highest | ours / it | |"
+            lines += [f"## {part}", "", head, "|---|---|---|---|---|", *(_line(row, own) for row in own), ""]
+        lines += [f"`{name}` ran on {_machine(facts)}", ""]
+    return "\n".join(lines)
+
+
+def _machine(facts: dict[str, Any]) -> str:
     versions = "; ".join(
-        f"`{name}`: " + ", ".join(f"{library} {version}" for library, version in found.items())
+        f"in `{name}` " + ", ".join(f"{library} {version}" for library, version in found.items())
         for name, found in facts["versions"].items()
     )
-    lines += [
-        "## Machine", "",
-        f"{facts['processor']}, {facts['cores']} cores, {facts['memory_gib']} GiB, Linux {facts['kernel']}; "
-        f"{facts['load_1_minute']} processes were running in the minute before.", "",
-        f"Versions. {versions}.",
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
+    return (
+        f"{facts['processor']}, {facts['cores']} cores, {facts['memory_gib']} GiB, Linux {facts['kernel']}. "
+        f"When it began, the load of other processes was {facts['load_1_minute']}. Versions: {versions}."
+    )
 
 
 def _line(row: Row, part: Sequence[Row]) -> str:

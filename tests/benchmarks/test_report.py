@@ -16,9 +16,9 @@ MACHINE = {
 }  # fmt: skip
 
 
-WRITE = (
+ADD = (
     "import json, sys, pathlib; from benchmarks import report; "
-    "report.write(*json.load(sys.stdin), pathlib.Path(sys.argv[1]))"
+    "report.add(*json.load(sys.stdin), pathlib.Path(sys.argv[1]))"
 )
 
 
@@ -34,14 +34,19 @@ ROWS = [
 ]
 
 
+RESULTS = {"speeds": {"machine": MACHINE, "rows": ROWS}}
+
+
 def test_tables():
-    text = report.markdown(ROWS, MACHINE)
+    text = report.markdown(RESULTS)
     assert "## Raw\n\n| | samples/s, median | lowest to highest | ours / it | |" in text
     assert f"| **{OURS}** | 2,000 | 1,000 to 4,000 |  | first after 0.1 s |" in text
     assert "| LMDB | 1,000 | 500 to 2,000 | 2.00 |  |" in text
     assert "| filecache | 4.5 | 2.25 to 9 | 3.00 |  |" in text  # fewer seconds are better
-    assert "P, 2 cores, 23.5 GiB, Linux 6.1; 0.1 processes were running in the minute before." in text
-    assert "`bench`: Python 3.11.7, lmdb 3." in text
+    assert (
+        "`speeds` ran on P, 2 cores, 23.5 GiB, Linux 6.1. When it began, the load of other processes was 0.1." in text
+    )
+    assert "Versions: in `bench` Python 3.11.7, lmdb 3." in text
 
 
 def test_machine_has_no_name():
@@ -53,10 +58,13 @@ def test_machine_has_no_name():
 
 def test_files(tmp_path, needs):
     needs("bench")
+    older = {"other": {"machine": MACHINE, "rows": ROWS[2:]}, "speeds": {"machine": MACHINE, "rows": ROWS[:1]}}
+    (tmp_path / "results.json").write_text(json.dumps(older))
     subprocess.run(
-        [prepare.python("bench"), "-c", WRITE, tmp_path / "made"], input=json.dumps([ROWS, MACHINE]), text=True,
+        [prepare.python("bench"), "-c", ADD, tmp_path], input=json.dumps(["speeds", ROWS, MACHINE]), text=True,
         cwd=prepare.ROOT, check=True, env=prepare.clean_environment(),
     )  # fmt: skip
-    assert json.loads((tmp_path / "made/results.json").read_text()) == {"machine": MACHINE, "rows": ROWS}
-    assert (tmp_path / "made/results.md").read_text() == report.markdown(ROWS, MACHINE)
-    assert (tmp_path / "made/results.png").read_bytes().startswith(b"\x89PNG")
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert written == {**older, **RESULTS}
+    assert (tmp_path / "results.md").read_text() == report.markdown(written)
+    assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")

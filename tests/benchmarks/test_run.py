@@ -12,7 +12,8 @@ from tests.benchmarks.conftest import COUNT
 
 def run(folder, *arguments):
     prepare.run("bench", "__main__", *arguments, "--results", folder)
-    return {(row["part"], row["name"]): row for row in json.loads((folder / "results.json").read_text())["rows"]}
+    (found,) = json.loads((folder / "results.json").read_text()).values()
+    return {(row["part"], row["name"]): row for row in found["rows"]}
 
 
 def test_caches_of_a_distant_store(needs, tmp_path):
