@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 
 from airflow_mlplat.data.cache.connections import Connections
@@ -43,7 +44,7 @@ class Flights:
     ) -> None:
         self._backend, self.cache, self._options, self._stats, self._sizes = backend, cache, options, stats, sizes
         self._connections = Connections(options.connections)
-        self._lock, self._claims = threading.Lock(), threading.Lock()
+        self._claims = threading.Lock()
         self._under_way: dict[str, threading.Event] = {}
         self._closed = False
 
@@ -66,8 +67,12 @@ class Flights:
                 raise CorruptionError(f"{path} is missing from the store {self._backend.url}") from error
         return self._sizes[shard]
 
-    def obtain(self, shard: str, distance: Distance) -> tuple[int | None, bool]:
+    def obtain(self, shard: str, reached: Callable[[], Distance]) -> tuple[int | None, bool]:
         """Have a shard, however long it takes.
+
+        Args:
+            shard: Its SHA-256.
+            reached: Tells whoever fetches ahead that this one is wanted now; gives what to evict for it.
 
         Returns:
             (a handle of its file under a shared lock, None if there is no room for it; whether it was there at once).
@@ -79,16 +84,15 @@ class Flights:
         at_once, size = True, self.size(shard)
         while True:
             try:
-                handle = self.cache.open(shard, size)
-                if handle is not None:
+                if (handle := self.cache.open(shard, size)) is not None:
+                    reached()
                     return handle, at_once
                 at_once = False
-                if (landed := self._lead(shard)) is None:
-                    try:
-                        return self._fetched(shard, size, distance, -1.0), False
-                    finally:
-                        self._land(shard)
-                landed.wait()
+                part, landed = self._claim(shard, size, reached)
+                if part is not None:
+                    return self._finish(part, -1.0), False
+                if landed is not None:
+                    landed.wait()
             except BusyError as busy:
                 if busy.seconds > STALLED_SECONDS:
                     return None, False
@@ -99,79 +103,63 @@ class Flights:
                 logger.debug("shard %s: %s", shard[:12], error)
                 return None, False
 
-    def try_ahead(self, shard: str, distance: Distance, urgency: float) -> bool:
+    def try_ahead(self, shard: str, distance: Callable[[], Distance | None], urgency: float) -> bool:
         """Fetch a shard unless somebody is at it.
+
+        Args:
+            shard: Its SHA-256.
+            distance: Gives what to evict for it, None if it is not to be fetched any more.
+            urgency: The lower, the sooner.
 
         Returns:
             Whether there was room.
         """
         size = self.size(shard)
-        if not size:
-            return True
-        part, room = self._claimed_ahead(shard, size, distance)
-        if part is None:
-            return room
         try:
-            unlock(self._fetched(shard, size, distance, urgency, part))
+            part = self._claim(shard, size, distance)[0] if size else None
+            if part is not None:
+                unlock(self._finish(part, urgency))
         except BusyError:
             return True
         except (FullError, OSError):
             return False
-        finally:
-            self._land(shard)
         return True
 
-    def _claimed_ahead(self, shard: str, size: int, distance: Distance) -> tuple[Part | None, bool]:
-        """(the part to be fetched, if it is this thread that is to; whether there was room)."""
-        part, room = None, True
+    def _claim(
+        self, shard: str, size: int, distance: Callable[[], Distance | None]
+    ) -> tuple[Part | None, threading.Event | None]:
+        """(the part, for the caller to `_finish`; or else what tells when another thread has)."""
         with self._claims:  # one after the other: what is needed later must not take the room of what is needed sooner
-            if self.cache.has(shard) or self._lead(shard) is not None:
-                return None, True
-            try:
-                part = self.cache.claim(shard, size, distance)
-            except BusyError:
-                pass
-            except (FullError, OSError):
-                room = False
-            finally:
-                if part is None:
-                    self._land(shard)
-        return part, room
-
-    def _lead(self, shard: str) -> threading.Event | None:
-        """None if the caller is to fetch it, and then to call `_land`; else what tells when another thread has."""
-        with self._lock:
-            if shard in self._under_way:
-                return self._under_way[shard]
+            told = distance()
+            if told is None or shard in self._under_way:
+                return None, self._under_way.get(shard)
+            part = self.cache.claim(shard, size, told)
             self._under_way[shard] = threading.Event()
-            return None
+            return part, None
 
-    def _land(self, shard: str) -> None:
-        with self._lock:
-            self._under_way.pop(shard).set()
-
-    def _fetched(self, shard: str, size: int, distance: Distance, urgency: float, claimed: Part | None = None) -> int:
-        path = layout.shard_path(shard)
-        for _ in range(FETCHES):
-            part, claimed, whole = claimed or self.cache.claim(shard, size, distance), None, False
-            try:
-                came = self._fetch(path, part, urgency)
-                whole = part.is_whole()
-            finally:
-                if not whole:
-                    part.discard()
-            counts = self._stats.mine
-            counts.bytes_fetched += came
-            if whole:
-                counts.shards_fetched += 1
-                return self.cache.publish(part)
-            counts.refetched += 1
-            logger.warning("%s of %s has another SHA-256, and is fetched again", path, self._backend.url)
-        raise CorruptionError(
-            f"{path} of the store {self._backend.url} is damaged",
-            expected=f"{size} bytes of SHA-256 {shard[:12]}…", got=f"others, {FETCHES} times",
-            fix="restore it from a copy, or delete it and run again what made it",
-        )  # fmt: skip
+    def _finish(self, part: Part, urgency: float) -> int:
+        """Fetch a claimed shard; its handle, as `ShardCache.open` gives it."""
+        counts, path = self._stats.mine, layout.shard_path(part.shard)
+        try:
+            for _ in range(FETCHES):
+                counts.bytes_fetched += self._fetch(path, part, urgency)
+                if part.is_whole():
+                    handle = self.cache.publish(part)
+                    counts.shards_fetched += 1
+                    return handle
+                part.rewind()
+                counts.refetched += 1
+                logger.warning("%s of %s has another SHA-256, and is fetched again", path, self._backend.url)
+            raise CorruptionError(
+                f"{path} of the store {self._backend.url} is damaged",
+                expected=f"{part.size} bytes of SHA-256 {part.shard[:12]}…", got=f"others, {FETCHES} times",
+                fix="restore it from a copy, or delete it and run again what made it",
+            )  # fmt: skip
+        except BaseException:
+            part.discard()
+            raise
+        finally:
+            self._under_way.pop(part.shard).set()
 
     def _fetch(self, path: str, part: Part, urgency: float) -> int:
         try:

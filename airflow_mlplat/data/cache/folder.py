@@ -148,15 +148,11 @@ class ShardCache:
         """Finish a part that is whole; a handle as `open` gives it.
 
         Raises:
-            OSError: It cannot be renamed, and is discarded.
-            FullError: Nor may it now.
+            OSError: It cannot be renamed.
+            FullError: The folder's lock cannot be had.
         """
-        try:
-            with self._locked():  # whoever lists the folder would miss a file that is renamed meanwhile
-                return part.publish(self.path(part.shard))
-        except BaseException:
-            part.discard()
-            raise
+        with self._locked():  # whoever lists the folder would miss a file that is renamed meanwhile
+            return part.publish(self.path(part.shard))
 
     def used(self) -> int:
         """Bytes that the files take of the disk now."""

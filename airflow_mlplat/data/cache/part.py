@@ -43,6 +43,10 @@ class Part:
             self._sha256.update(fresh)
         self._hashed = end
 
+    def rewind(self) -> None:
+        """Write and hash it from the start again."""
+        self._sha256, self._hashed = hashlib.sha256(), 0
+
     def is_whole(self) -> bool:
         """Whether all was hashed, and the digest is the shard's."""
         return self._hashed == self.size and self._sha256.hexdigest() == self.shard

@@ -53,26 +53,25 @@ class Prefetch:
                 self._threads.append(thread)
                 thread.start()
 
-    def reached(self, shard: str) -> None:
-        """A reader wants this one now."""
+    def reached(self, shard: str) -> Distance:
+        """A reader wants this one now, and may have any other evicted for it."""
         with self._changed:
             if shard not in self._reached:
                 self._reached.add(shard)
                 if not self._complete:  # waking the threads costs the reader more than its read
                     self._tell()
+        return self.distance_beyond(-1)
 
-    def distance_from(self, shard: str | None) -> Distance:
-        """How far off other shards are: negative if nearer than this one, which therefore may not evict them.
+    def distance_beyond(self, place: int) -> Distance:
+        """How far off shards are, negative for those up to a place in the hint: -1 spares none.
 
-        One that a reader waits for may evict any. One that was reached, or not hinted at, is as far as can be: those
-        that are still read are mapped, and so stay.
+        One that was reached, or not hinted at, is as far as can be: those that are still read are mapped, and so stay.
         """
         coming, reached = self.coming, self._reached
-        own = -1 if shard is None or shard in reached else coming.get(shard, -1)
 
-        def distance(other: str) -> float:
-            place = inf if other in reached else coming.get(other, inf)
-            return place if place > own else -1.0
+        def distance(shard: str) -> float:
+            found = inf if shard in reached else coming.get(shard, inf)
+            return found if found > place else -1.0
 
         return distance
 
@@ -118,8 +117,11 @@ class Prefetch:
                     self._changed.wait(LOOK_SECONDS if any(shard not in there for shard, _ in ahead) else REST_SECONDS)
 
     def _fetch(self, shard: str, place: int) -> bool:
+        def distance() -> Distance | None:
+            return None if shard in self._reached else self.distance_beyond(place)
+
         try:
-            return self._flights.try_ahead(shard, self.distance_from(shard), place)
+            return self._flights.try_ahead(shard, distance, place)
         except MlplatError as error:  # whoever reads the shard meets it, and tells
             logger.debug("shard %s was not fetched ahead: %s", shard[:12], error)
             return False

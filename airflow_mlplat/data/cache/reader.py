@@ -118,11 +118,12 @@ class CachedReader:
         """Hash a cached shard again, for readers whose sample has another checksum; a damaged one is removed.
 
         Returns:
-            Whether it was removed, so that reading again may help.
+            True: reading again may help, even where the file is right: another reader may have mended it meanwhile.
         """
         with self._lock:
             self._held.drop(shard)
-        return self.cache.recheck(shard)
+        self.cache.recheck(shard)
+        return True
 
     def _read_absent(self, shard: str, offset: int, size: int, damaged: Held | None) -> bytes:
         self._check()
@@ -154,8 +155,7 @@ class CachedReader:
             self._held.drop_idle(self._prefetch.coming)
         if not self._flights.size(shard):  # an empty file cannot be mapped
             return None, False
-        self._prefetch.reached(shard)
-        handle, at_once = self._flights.obtain(shard, self._prefetch.distance_from(shard))
+        handle, at_once = self._flights.obtain(shard, lambda: self._prefetch.reached(shard))
         if handle is None:
             self._refuse(shard)
             return None, False

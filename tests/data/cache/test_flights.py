@@ -36,8 +36,9 @@ def flights(served, folder, threads, counts, monkeypatch):
     made.close()
 
 
-def anywhere(other):
-    return float("inf")
+def anywhere():
+    """Any other shard may be evicted."""
+    return lambda other: float("inf")
 
 
 def test_many_threads_one_fetch(flights, shards, served, counts):
@@ -66,6 +67,11 @@ def test_ahead_unless_it_is_there(flights, shards, served):
         assert flights.try_ahead(name, anywhere, 3)
     assert served.sent == SHARD_BYTES
     assert flights.cache.recheck(name) is False
+
+
+def test_ahead_unless_it_is_not_wanted_any_more(flights, shards):
+    assert flights.try_ahead(next(iter(shards)), lambda: None, 3)
+    assert flights.cache.shards() == set()
 
 
 def test_damaged_in_the_store(flights, shards, served, stored, counts):
@@ -168,7 +174,7 @@ def test_closed_in_mid_fetch(flights, shards, served):
 
 def test_closed_while_another_process_fetches(flights, shards):
     name = next(iter(shards))
-    part = flights.cache.claim(name, SHARD_BYTES, anywhere)
+    part = flights.cache.claim(name, SHARD_BYTES, anywhere())
     flights.close()
     with pytest.raises(SpecError, match="was closed while a shard was fetched"):
         flights.obtain(name, anywhere)

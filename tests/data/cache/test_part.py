@@ -36,6 +36,10 @@ def test_other_bytes(part, tmp_path):
     part.write(0, memoryview(CONTENT[::-1]))
     part.hash_to(len(CONTENT))
     assert not part.is_whole()
+    part.rewind()
+    part.write(0, memoryview(CONTENT))
+    part.hash_to(len(CONTENT))
+    assert part.is_whole()
     part.discard()
     assert list(tmp_path.iterdir()) == []
 

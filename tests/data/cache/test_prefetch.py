@@ -72,7 +72,6 @@ def test_distances():
     prefetch = Prefetch(None, CacheOptions(ahead=0))
     prefetch.hint("abca")
     prefetch.reached("b")
-    assert [prefetch.distance_from("c")(name) for name in "abcx"] == [-1, inf, -1, inf]
-    assert [prefetch.distance_from("a")(name) for name in "abcx"] == [-1, inf, 2, inf]
-    assert [prefetch.distance_from("b")(name) for name in "abcx"] == [0, inf, 2, inf]
-    assert [prefetch.distance_from("x")(name) for name in "abcx"] == [0, inf, 2, inf]
+    assert [prefetch.distance_beyond(-1)(name) for name in "abcx"] == [0, inf, 2, inf]
+    assert [prefetch.distance_beyond(1)(name) for name in "abcx"] == [-1, inf, 2, inf]
+    assert [prefetch.distance_beyond(2)(name) for name in "abcx"] == [-1, inf, -1, inf]

@@ -182,10 +182,23 @@ def test_damaged_between_two_readers(reader, shards):
 def test_damaged_while_it_is_mapped_is_found_when_asked(reader, shards):
     name, one = next(iter(shards)), reader()
     one.read(name, 0, 1)
-    assert not one.recheck(name)
+    assert one.recheck(name)
     assert one.read(name, 0, 1) == shards[name][:1]
+    assert one.cache.damaged == 0
     with one.cache.path(name).open("r+b") as file:
         file.write(b"\0" * 100)
+    assert one.recheck(name)
+    assert one.read(name, 0, 100) == shards[name][:100]
+
+
+def test_what_another_reader_mended_is_read_again(reader, shards):
+    name, one, other = next(iter(shards)), reader(), reader()
+    for each in (one, other):
+        each.read(name, 0, 1)
+    with one.cache.path(name).open("r+b") as file:
+        file.write(b"\0" * 100)
+    other.recheck(name)
+    assert other.read(name, 0, 100) == shards[name][:100] != one.read(name, 0, 100)
     assert one.recheck(name)
     assert one.read(name, 0, 100) == shards[name][:100]
 
@@ -273,4 +286,4 @@ def test_the_bound_holds_under_readers_of_more_than_it(client, shards, folder):
     stop.set()
     looking.join()
     assert 2 * ROOM < most[0] <= bound
-    assert sum(one["evictions"] for one in stats) > 6
+    assert sum(one["evictions"] for one in stats) > 0
