@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_mlplat.data import opencv as opencv_module
 from airflow_mlplat.data.fit import FILTERS, FITS, OPENCV_FILTERS, check_target, fitted
-from airflow_mlplat.errors import ConfigError, SpecError
+from airflow_mlplat.errors import SpecError
 
 sides = st.integers(1, 40)
 
@@ -62,18 +60,6 @@ def test_opencv_is_golden(resize):
     found = [fitted(noise, (h, w, 3), resize) for h, w in ((33, 91), (224, 224), (28, 28), (50, 38))]
     found.append(fitted(np.ascontiguousarray(noise[..., :1]), (28, 28, 1), resize))
     assert hashlib.sha256(b"".join(image.tobytes() for image in found)).hexdigest()[:16] == GOLDEN[resize]
-
-
-def test_without_opencv(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    opencv_module.installed_opencv.cache_clear()
-    try:
-        image = np.zeros((2, 2, 3), np.uint8)
-        with pytest.raises(ConfigError, match=r"resize 'linear' needs opencv-python-headless. pip install 'airflow-m"):
-            fitted(image, (4, 4, 3), "linear")
-        assert fitted(image, (4, 4, 3), "bilinear").shape == (4, 4, 3)
-    finally:
-        opencv_module.installed_opencv.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,20 @@
+"""What OpenCV reads, and what it leaves to others."""
+
+from __future__ import annotations
+
+from airflow_mlplat.data.decoders import opencv
+from tests.data.decoders.files import JPEGS, PNGS
+
+
+def test_jpegs():
+    assert {name for name, media in JPEGS.items() if opencv.read(media, 3) is None} == {"inks"}
+    assert opencv.read(JPEGS["4:2:0"], 1) is None  # its luma is another
+
+
+def test_ordinary_pngs():
+    ordinary = {"colours", "grey", "a transparent colour", "a transparent grey", "gamma", "background"}
+    assert {name for name, media in PNGS.items() if opencv.read_png(media, 3) is not None} == ordinary
+    assert opencv.read_png(PNGS["grey"], 1) is not None
+    assert opencv.read_png(PNGS["colours"], 1) is None
+    assert opencv.read(PNGS["grey"], 1) is not None
+    assert opencv.read_png(PNGS["grey"][:20], 1) is None
