@@ -26,7 +26,7 @@ ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
 """Before the second attempt; four times as long before each further one."""
 
-_GONE, _PASSING = (404, 410), (408, 425, 429)
+_GONE, _BEYOND, _PASSING = (404, 410), 416, (408, 425, 429)
 _NEEDS = {"s3": "s3fs", "webhdfs": "requests"}
 
 Result = TypeVar("Result")
@@ -181,7 +181,12 @@ def _opened(url: str, scheme: str) -> tuple[Any, str]:
 
 
 def _cat_range(files: Any, path: str, offset: int, size: int) -> bytes:
-    return files.cat_file(path, start=offset, end=offset + size)
+    try:
+        return files.cat_file(path, start=offset, end=offset + size)
+    except Exception as error:
+        if _status(error) == _BEYOND:  # S3 says so, where others give nothing
+            return b""
+        raise
 
 
 def _webhdfs_range(files: Any, path: str, offset: int, size: int) -> bytes:

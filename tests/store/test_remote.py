@@ -187,6 +187,17 @@ def test_object_stores_answer_in_their_own_way(monkeypatch, status, kind, told, 
     assert "hush" not in str(error.value)
 
 
+def test_a_range_beyond_the_end_is_empty_where_the_driver_refuses_it(monkeypatch):
+    pytest.importorskip("fsspec", reason="fsspec is not in the job half by itself")
+    backend = open_backend("memory://told")
+
+    def refuse(path, start, end):
+        raise OSError("no") from Answer(416)
+
+    monkeypatch.setattr(backend._files(), "cat_file", refuse)
+    assert backend.read_range("blobs/a", 10, 4) == b""
+
+
 def test_a_scratch_file_that_is_gone(tmp_path):
     pytest.importorskip("fsspec", reason="fsspec is not in the job half by itself")
     with pytest.raises(StoreError, match=r"none cannot be read; got No such file"):
