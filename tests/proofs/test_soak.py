@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
@@ -148,12 +149,12 @@ class Soak:
         shard = self._shard()
         if shard is not None:
             part = self.folder / "truncated"
-            try:
-                part.write_bytes(shard.read_bytes()[: self.random.randrange(SHARD_BYTES)])
-            except FileNotFoundError:  # evicted meanwhile
-                return
-            part.replace(shard)
-            self.done["files truncated"] += 1
+            with (self.cache / "shards/lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)  # else it may be evicted meanwhile, and we fill the disk
+                if shard.exists():
+                    part.write_bytes(shard.read_bytes()[: self.random.randrange(SHARD_BYTES)])
+                    part.replace(shard)
+                    self.done["files truncated"] += 1
 
     def flip(self) -> None:
         """As a disk that forgets: one bit of a file that is in use."""
