@@ -25,9 +25,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--samples", type=int, nargs="*", default=[1_000_000, 10_000_000], help="of increments")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
     parser.add_argument("--results", type=Path, default=report.RESULTS)
+    parser.add_argument("--remark", default="", help="that readers of the results should know")
     options = parser.parse_args(arguments)
     for part in options.only:
-        machine = facts()
+        machine = {**facts(), "remark": options.remark}
         report.add(part, PARTS[part](options), machine, options.results)
     print(f"written: {options.results}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -98,7 +97,9 @@ def _first_batch(url: str, dataset: str) -> None:
     with BatchIterator(samples, IteratorOptions(batch_size=64, shape=(SIDE, SIDE, 1))) as batches:
         batch = next(iter(batches))
         seconds = time.monotonic() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts it in KiB
+    # Not ru_maxrss, which a process has from the one that started it (getrusage(2): kept across execve).
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    peak = int(status["VmHWM"].split()[0]) / 1024
     found = {"samples": len(samples), "batch": len(batch), "open_seconds": opened, "seconds": seconds, "peak_mb": peak}
     print(json.dumps(found))
 

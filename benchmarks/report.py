@@ -55,7 +55,7 @@ def _machine(facts: dict[str, Any]) -> str:
     return (
         f"{facts['processor']}, {facts['cores']} cores, {facts['memory_gib']} GiB, Linux {facts['kernel']}. "
         f"When it began, the load of other processes was {facts['load_1_minute']}. Versions: {versions}."
-    )
+    ) + (f"\n\n**Remark.** {facts['remark']}" if facts.get("remark") else "")
 
 
 def _line(row: Row, part: Sequence[Row]) -> str:

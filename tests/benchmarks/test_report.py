@@ -47,6 +47,9 @@ def test_tables():
         "`speeds` ran on P, 2 cores, 23.5 GiB, Linux 6.1. When it began, the load of other processes was 0.1." in text
     )
     assert "Versions: in `bench` Python 3.11.7, lmdb 3." in text
+    assert "Remark" not in text
+    remarked = {"speeds": {"machine": {**MACHINE, "remark": "It rained."}, "rows": ROWS}}
+    assert "\n\n**Remark.** It rained.\n" in report.markdown(remarked)
 
 
 def test_machine_has_no_name():

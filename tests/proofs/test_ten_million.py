@@ -48,7 +48,7 @@ def test_ten_million(proof: Proof, tmp_path: Path) -> None:
         f"{how} share the shards of {SAMPLES // len(spans):,} samples; without imports",
     )  # fmt: skip
     peak = max(found["peak_mb"] for found in opened)
-    proof.row(peak, "MB at most in that process", "<= 200 MB", peak <= 200, "ru_maxrss, with Python, numpy and imports")
+    proof.row(peak, "MB at most in that process", "<= 200 MB", peak <= 200, "VmHWM, with Python, numpy and imports")
     share = grown.seconds / built.seconds
     proof.row(
         100 * share, "% of building it, to add 1 %", "<= 2 %", share <= 0.02,
