@@ -140,18 +140,22 @@ class BatchIterator:
         waiting: deque[Pending] = deque()
         plans = self._plan(stop)
         try:
-            while True:
+            self._begin(waiting, plans, pool, 1)  # alone: the first batch does not wait for those behind it
+            while waiting:
                 if self._pool is not pool:
                     raise SpecError(
                         "this pass over the batches was ended by another one, or by close", fix="iterate anew"
                     )
-                for planned in islice(plans, self.options.prefetch + 1 - len(waiting)):
-                    waiting.append(self._filler.start(pool, planned))
-                if not waiting:
-                    return
-                yield self._give(waiting.popleft())
+                batch = waiting.popleft().wait()
+                self._begin(waiting, plans, pool, 2)  # one in place of this, and one more until there are enough
+                self._epoch, self._position = batch.epoch, batch.position
+                yield batch
         finally:
             _end(pool)
+
+    def _begin(self, waiting: deque[Pending], plans: Iterator[Round], pool: ThreadPoolExecutor, most: int) -> None:
+        for planned in islice(plans, min(most, self.options.prefetch - len(waiting))):
+            waiting.append(self._filler.start(pool, planned))
 
     def _plan(self, stop: int | None) -> Iterator[Round]:
         if self._order is None:
@@ -160,16 +164,12 @@ class BatchIterator:
         for epoch in count(self._epoch) if stop is None else range(self._epoch, stop):
             ahead = order.shards_ahead(epoch, position)
             if len(ahead):
-                last = stop is not None and epoch + 1 >= stop
-                following = ahead[:0] if last else order.shards_ahead(epoch + 1, 0)
-                self._samples.will_read(np.concatenate([ahead, following]))
-            yield from rounds(self._n, order, self.options, epoch, position)
+                self._samples.will_read(ahead)
+            for number, planned in enumerate(rounds(self._n, order, self.options, epoch, position)):
+                yield planned
+                if not number and len(ahead) and (stop is None or epoch + 1 < stop):  # the first batch does not wait
+                    self._samples.will_read(np.concatenate([ahead, order.shards_ahead(epoch + 1, 0)]))
             position = 0
-
-    def _give(self, pending: Pending) -> Batch:
-        batch = pending.wait()
-        self._epoch, self._position = batch.epoch, batch.position
-        return batch
 
 
 def _end(pool: ThreadPoolExecutor) -> None:
