@@ -96,6 +96,12 @@ def _fsspec(url: str) -> Backend:
     return FsspecBackend(url)
 
 
+def _s3(url: str) -> Backend:
+    from airflow_mlplat.store.s3 import S3Backend
+
+    return S3Backend(url)
+
+
 def _memory(url: str) -> Backend:
     from airflow_mlplat.store.remote import MemoryBackend
 
@@ -107,7 +113,7 @@ BACKENDS: dict[str, Callable[[str], Backend]] = {
     "file": _local,
     "http": _http,
     "https": _http,
-    "s3": _fsspec,
+    "s3": _s3,
     "webhdfs": _fsspec,
     "memory": _memory,
 }

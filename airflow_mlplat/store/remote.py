@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_mlplat.errors import ConfigError, NotFoundError, StoreError
@@ -26,7 +27,7 @@ ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
 """Before the second attempt; four times as long before each further one."""
 
-_GONE, _BEYOND, _PASSING = (404, 410), 416, (408, 425, 429)
+_GONE, _BEYOND, _PASSING = (404, 410), 416, (408, 409, 425, 429)  # 409: S3, of writers in each other's way
 _NEEDS = {"s3": "s3fs", "webhdfs": "requests"}
 
 Result = TypeVar("Result")
@@ -97,10 +98,10 @@ class FsspecBackend(ReadOnly):
             return
         start = len(self._root) + 1
         for path, info in sorted(found.items()):
-            yield Entry(path[start:], int(info["size"]), _modified(info))
+            yield Entry(path[start:], int(info["size"]), modified_at(info))
 
-    def _ask(self, path: str, call: Callable[[Any], Result]) -> Result:
-        """One call of the driver, repeated when a failure may pass."""
+    def _ask(self, path: str, call: Callable[[Any], Result], done: str = "read from", fix: str | None = None) -> Result:
+        """One call of the driver, repeated when a failure may pass; `done` and `fix` are for the message."""
         pause = PAUSE_SECONDS
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -110,8 +111,8 @@ class FsspecBackend(ReadOnly):
                     raise NotFoundError(f"{path} is not in the store {self.url}") from error
                 if attempt == ATTEMPTS or not _may_pass(error):
                     # Not the driver's text: it may hold a signed URL.
-                    told = f"{type(error).__name__} {_status(error) or ''}".strip()
-                    raise StoreError(f"{path} cannot be read from {self.url}", got=told) from error
+                    told = f"{type(error).__name__} {status_of(error) or ''}".strip()
+                    raise StoreError(f"{path} cannot be {done} {self.url}", got=told, fix=fix) from error
             time.sleep(pause)
             pause *= 4
         raise AssertionError("unreachable")  # pragma: no cover
@@ -128,18 +129,12 @@ class MemoryBackend(FsspecBackend):
 
     def scratch(self) -> Path:
         """The name of a new local file to write."""
-        return Path(tempfile.gettempdir()) / f"mlplat-{os.getpid()}-{os.urandom(8).hex()}"
+        return local_scratch()
 
     def put_if_absent(self, path: str, content: bytes | Path) -> bool:
         """Make a file appear, whole, unless one is there."""
-        source = content
-        try:
-            content = source if isinstance(source, bytes) else source.read_bytes()
-        except OSError as error:
-            raise StoreError(f"{source!s} cannot be read", got=error.strerror) from error
-        finally:
-            if isinstance(source, Path):
-                source.unlink(missing_ok=True)
+        with consumed(content) as file:
+            content = file.read()
         with self._writing:
             absent = not self.exists(path)
             self._put(path, content if absent else self.read(path))
@@ -157,13 +152,37 @@ class MemoryBackend(FsspecBackend):
         with self._writing:
             if not self.exists(path):
                 return False
-            if _modified(self._files().info(self._at(path))) >= modified_before:
+            if modified_at(self._files().info(self._at(path))) >= modified_before:
                 return False
             self._files().rm_file(self._at(path))
             return True
 
     def _put(self, path: str, content: bytes) -> None:
         self._files().pipe_file(self._at(path), content)
+
+
+def local_scratch() -> Path:
+    """The name of a new file in this machine's temporary folder."""
+    return Path(tempfile.gettempdir()) / f"mlplat-{os.getpid()}-{os.urandom(8).hex()}"
+
+
+@contextmanager
+def consumed(content: bytes | Path) -> Iterator[BinaryIO]:
+    """What shall be put, for reading; a file is gone afterwards.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    if isinstance(content, bytes):
+        yield io.BytesIO(content)
+        return
+    try:
+        with content.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise StoreError(f"{content!s} cannot be read", got=error.strerror) from error
+    finally:
+        content.unlink(missing_ok=True)
 
 
 def _opened(url: str, scheme: str) -> tuple[Any, str]:
@@ -184,7 +203,7 @@ def _cat_range(files: Any, path: str, offset: int, size: int) -> bytes:
     try:
         return files.cat_file(path, start=offset, end=offset + size)
     except Exception as error:
-        if _status(error) == _BEYOND:  # S3 says so, where others give nothing
+        if status_of(error) == _BEYOND:  # S3 says so, where others give nothing
             return b""
         raise
 
@@ -199,7 +218,7 @@ _RANGES: dict[str, Callable[[Any, str, int, int], bytes]] = {"webhdfs": _webhdfs
 """Scheme → how to read a range, where the driver's `cat_file` does not do."""
 
 
-def _modified(info: dict[str, Any]) -> float:
+def modified_at(info: dict[str, Any]) -> float:
     """Seconds since 1970, from what drivers call it: S3, memory, WebHDFS (in milliseconds)."""
     value = info.get("LastModified") or info.get("created") or 0
     if isinstance(value, datetime):
@@ -208,17 +227,17 @@ def _modified(info: dict[str, Any]) -> float:
 
 
 def _is_absent(error: BaseException) -> bool:
-    return isinstance(error, FileNotFoundError) or _status(error) in _GONE
+    return isinstance(error, FileNotFoundError) or status_of(error) in _GONE
 
 
 def _may_pass(error: BaseException) -> bool:
-    status = _status(error)
+    status = status_of(error)
     if status is not None:
         return status >= 500 or status in _PASSING
     return not isinstance(error, (PermissionError, IsADirectoryError, ValueError))
 
 
-def _status(error: BaseException) -> int | None:
+def status_of(error: BaseException) -> int | None:
     """HTTP status in an error of requests, or of botocore, or in what caused it."""
     link: BaseException | None = error
     while link is not None:

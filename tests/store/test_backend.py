@@ -14,6 +14,9 @@ from airflow_mlplat.store.backend import BACKENDS, open_backend
 class BackendSuite:
     """The contract of `Backend`."""
 
+    tick_seconds = 0.02
+    """How finely the storage tells an age."""
+
     def test_put_then_read(self, backend):
         assert backend.put_if_absent("blobs/a", b"0123456789")
         assert backend.read("blobs/a") == b"0123456789"
@@ -71,7 +74,7 @@ class BackendSuite:
         assert not backend.delete("blobs/a", time.time())
         backend.put_if_absent("blobs/a", b"1")
         old = next(backend.list("blobs")).modified
-        time.sleep(0.02)
+        time.sleep(self.tick_seconds)
         assert backend.touch("blobs/a")
         assert next(backend.list("blobs")).modified > old
         assert not backend.delete("blobs/a", old + 0.001)
