@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
+import time
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_mlplat.errors import ConfigError, NotFoundError, StoreError
-from airflow_mlplat.store import open_store, remote
+from airflow_mlplat.store import Samples, check_store, open_store, remote
 from airflow_mlplat.store.backend import open_backend
 
 CODE = """
@@ -133,6 +136,49 @@ class TestWebHdfs:
     def test_a_password_is_in_no_text(self, hdfs):
         backend = open_backend(hdfs.replace("me@", "me:hush@"))
         assert backend.url == hdfs
+
+
+@pytest.fixture
+def distant(store, span):
+    """(URL of a copy on a real HDFS of the store with one span, the span)"""
+    pytest.importorskip("requests", reason="requests is not in the job half by itself")
+    fsspec = pytest.importorskip("fsspec", reason="fsspec is not in the job half by itself")
+    server = os.environ.get("MLPLAT_TEST_HDFS")
+    if not server:
+        pytest.skip("no HDFS: start one with tests/services/hdfs, put the URL that it prints into MLPLAT_TEST_HDFS")
+    files, root = fsspec.core.url_to_fs(f"{server}/test-{uuid.uuid4().hex[:12]}/store")
+    for entry in store.backend.list(""):
+        with files.open(f"{root}/{entry.path}", "wb") as file:
+            file.write(store.backend.read(entry.path))
+    yield f"{server}{root}", span
+    files.rm(root.rpartition("/")[0], recursive=True)
+
+
+@pytest.mark.hdfs
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # as above
+class TestRealWebHdfs:
+    def test_a_store_is_whole_there(self, distant, samples):
+        url, span = distant
+        store = open_store(url)
+        report = check_store(store)
+        assert (report.problems, report.checked["samples"]) == ([], 20)
+        assert [Samples(store, span).media(row) for row in range(20)] == [sample.media for sample in samples]
+
+    def test_ranges_sizes_and_what_is_absent(self, distant, store):
+        backend = open_backend(distant[0])
+        here = list(store.backend.list("shards"))
+        there = list(backend.list("shards"))
+        assert [entry[:2] for entry in there] == [entry[:2] for entry in here]
+        assert all(abs(entry.modified - time.time()) < 600 for entry in there)
+        path, size, _ = here[0]
+        content = store.backend.read(path)
+        assert backend.read(path) == content
+        assert (backend.size(path), backend.exists(path), backend.exists("shards")) == (size, True, False)
+        for offset, count in ((0, 10), (7, 100), (size - 3, 10), (size, 4), (size + 5, 4), (3, 0)):
+            assert backend.read_range(path, offset, count) == content[offset:][:count]
+        with pytest.raises(NotFoundError, match=r"shards/x is not in the store webhdfs://\S+/store"):
+            backend.read_range("shards/x", 0, 1)
+        assert list(backend.list("results")) == []
 
 
 @pytest.mark.parametrize(
