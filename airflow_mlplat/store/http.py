@@ -8,6 +8,7 @@ import netrc
 import os
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -59,8 +60,7 @@ class HttpBackend(ReadOnly):
         """Close the idle connections; the next request opens one."""
         idle, self._idle = self._idle, {}
         for connections in idle.values():
-            while connections:
-                connections.pop().close()
+            _close_all(connections)
 
     def __del__(self) -> None:
         if hasattr(self, "_idle"):
@@ -167,6 +167,7 @@ class HttpBackend(ReadOnly):
                     answer.read()
             except BaseException:
                 connection.close()
+                _close_all(self._connections(parts[0], parts[1]))  # a server drops idle ones together: try a fresh one
                 raise
             self._connections(parts[0], parts[1]).append(connection)
             if not moved:
@@ -189,6 +190,12 @@ class HttpBackend(ReadOnly):
         if scheme not in _CONNECTIONS:
             raise http.client.HTTPException(f"redirected to {scheme}://")
         return _CONNECTIONS[scheme](host.rpartition("@")[2], timeout=TIMEOUT_SECONDS)
+
+
+def _close_all(connections: deque[Any]) -> None:
+    with suppress(IndexError):  # another thread may have taken the last one
+        while connections:
+            connections.pop().close()
 
 
 def _length(answer: http.client.HTTPResponse) -> str | None:

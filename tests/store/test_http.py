@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import os
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
@@ -68,20 +70,57 @@ class Odd(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def odd(monkeypatch, tmp_path):
-    """host:port of such a server."""
+class Together(Odd):
+    """Answers once as many have asked as the server's barrier waits for."""
+
+    def do_GET(self):
+        self.server.barrier.wait()
+        super().do_GET()
+
+
+class Forgetful(ThreadingHTTPServer):
+    """Keeps its connections by hand."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Together)
+        self.barrier, self.connections = threading.Barrier(1), []
+
+    def get_request(self):
+        self.connections.append(super().get_request())
+        return self.connections[-1]
+
+    def drop_all(self):
+        """As servers do with connections that were idle for a while."""
+        for connection, _ in self.connections:
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def running(server, monkeypatch):
+    """Until the test ends."""
     monkeypatch.setattr(http, "PAUSE_SECONDS", 0.01)
-    monkeypatch.setenv("HOME", str(tmp_path))
     Odd.asked = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    yield f"127.0.0.1:{server.server_port}"
+    yield server
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def odd(monkeypatch, tmp_path):
+    """host:port of a server of odd answers."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Odd), monkeypatch) as server:
+        yield f"127.0.0.1:{server.server_port}"
+
+
+@pytest.fixture
+def forgetful(monkeypatch):
+    """A server that drops connections when told to."""
+    with running(Forgetful(), monkeypatch) as server:
+        yield server
 
 
 def test_reading(store, backend):
@@ -159,6 +198,18 @@ def test_connections_are_used_again(odd):
     backend = open_backend(f"http://{odd}")
     assert backend.read("old") == backend.read("whole") == b"0123456789"
     assert len({connection for *_, connection in Odd.asked}) == 1
+
+
+def test_connections_that_the_server_dropped_fail_nothing(forgetful):
+    backend, many = open_backend(f"http://127.0.0.1:{forgetful.server_port}"), 2 * http.ATTEMPTS
+    forgetful.barrier = threading.Barrier(many)
+    with ThreadPoolExecutor(many) as pool:
+        assert list(pool.map(backend.read, ["whole"] * many)) == [b"0123456789"] * many
+    assert len(forgetful.connections) == many
+    forgetful.barrier = threading.Barrier(1)
+    forgetful.drop_all()
+    assert backend.read("whole") == b"0123456789"
+    assert len(forgetful.connections) == many + 1
 
 
 @pytest.mark.parametrize(("path", "told"), [("round", "more than 5 redirects"), ("ftp", "redirected to ftp://")])
