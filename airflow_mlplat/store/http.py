@@ -10,7 +10,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from airflow_mlplat.errors import ConfigError, NotFoundError, StoreError
 from airflow_mlplat.store.read_only import ReadOnly
@@ -39,21 +39,27 @@ class HttpBackend(ReadOnly):
     """Files below a URL. Safe to share between threads; connections are kept alive and used again.
 
     Args:
-        url: `http://host/path` or `https://…`. A user and password in it, or else those that `~/.netrc` has for the
-            host, are sent as Basic authentication, and are part of no message and not of `url`.
+        url: `http://host/path` or `https://…`, without a user or password: jobs, lineage and messages tell it. Those
+            that `~/.netrc` has for the host are sent as Basic authentication, by every process that opens the store.
 
     Raises:
-        ConfigError: It names no host, or has a query.
+        ConfigError: It names no host, has a query, or has a user or password.
     """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         if not parts.hostname or parts.query or parts.fragment:
             raise ConfigError("no URL of a web store", expected="http://host/path, without a query")
+        if "@" in parts.netloc:
+            raise ConfigError(
+                f"the URL of the web store {parts.hostname} has credentials",
+                expected="http://host/path",
+                fix="put them into ~/.netrc, of every machine that opens the store",
+            )
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         host += f":{parts.port}" if parts.port else ""
         self.url = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
-        self._headers = {"Accept-Encoding": "identity", **_authorization(parts)}
+        self._headers = {"Accept-Encoding": "identity", **_authorization(parts.hostname)}
         self._pid, self._idle = os.getpid(), {}  # type: int, dict[tuple[str, str], deque[Any]]
 
     def close(self) -> None:
@@ -209,15 +215,12 @@ _CONNECTIONS: dict[str, Callable[..., http.client.HTTPConnection]] = {
 }
 
 
-def _authorization(parts: Any) -> dict[str, str]:
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    if not user:
-        try:
-            found = netrc.netrc().authenticators(parts.hostname)
-        except (OSError, netrc.NetrcParseError):
-            return {}
-        if not found:
-            return {}
-        user, password = found[0], found[2] or ""
-    token = base64.b64encode(f"{user}:{password}".encode()).decode()
+def _authorization(host: str) -> dict[str, str]:
+    try:
+        found = netrc.netrc().authenticators(host)
+    except (OSError, netrc.NetrcParseError):
+        return {}
+    if not found:
+        return {}
+    token = base64.b64encode(f"{found[0]}:{found[2] or ''}".encode()).decode()
     return {"Authorization": f"Basic {token}"}

@@ -220,15 +220,25 @@ def test_redirects_end(odd, path, told):
 
 def test_credentials_go_to_their_host_alone_and_into_no_text(odd, tmp_path):
     token = "Basic " + base64.b64encode(b"me:p@ss").decode()
-    backend = open_backend(f"http://me:p%40ss@{odd}/")
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password p@ss")
+    (tmp_path / ".netrc").chmod(0o600)
+    backend = open_backend(f"http://{odd}/")
     assert backend.read("away") == b"0123456789"
     assert [header for _, header, _ in Odd.asked] == [token, None]
     with pytest.raises(StoreError) as told:
         backend.read("secret")
-    assert "p@ss" not in str(told.value) + backend.url and "p%40ss" not in str(told.value) + backend.url
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password p@ss")
-    (tmp_path / ".netrc").chmod(0o600)
+    assert "p@ss" not in str(told.value) + backend.url
     assert open_backend(backend.url).read("whole") and Odd.asked[-1][1] == token
+
+
+@pytest.mark.parametrize("user", ["me:secret", "secret", ":secret"])
+def test_a_url_with_credentials_is_refused_in_a_text_without_them(user):
+    with pytest.raises(
+        ConfigError,
+        match=r"^the URL of the web store host has credentials; expected http://host/path. put them into ~/\.netrc",
+    ) as told:
+        open_backend(f"https://{user}@host/path")
+    assert "secret" not in str(told.value)
 
 
 @pytest.mark.parametrize("url", ["http://", "http:///path", "http://host/path?token=1", "https://host/#part"])
