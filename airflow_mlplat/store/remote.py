@@ -53,14 +53,19 @@ class FsspecBackend(ReadOnly):
         user = user.partition(":")[0]
         self.url = f"{parts.scheme}://{user + '@' if user else ''}{host}{parts.path.rstrip('/')}"
         self._given, self._scheme, self._pid = url, parts.scheme, 0
+        self._driver: Any = None
+        self._inherited: Any = None
         self._opening = threading.Lock()
         self._files()
 
     def _files(self) -> Any:
-        """The driver. A forked process has its own: drivers keep threads and connections."""
+        """The driver. A forked process has its own: drivers keep threads and connections. Its parent's is kept, unused:
+        dropped, it would say goodbye on connections that the parent still uses.
+        """
         if self._pid != os.getpid():
             self._opening = threading.Lock() if self._pid else self._opening
             with self._opening:
+                self._inherited = (self._inherited, self._driver)
                 self._driver, self._root = _opened(self._given, self._scheme)
                 self._pid = os.getpid()
         return self._driver

@@ -36,6 +36,20 @@ for line in sys.stdin:
     print(backend.put_if_absent(line.strip(), sys.argv[2].encode() * 100_000), flush=True)
 """
 
+FORKED = """
+import os, sys
+from airflow_mlplat.store.backend import open_backend
+backend = open_backend(sys.argv[1])
+print(backend.put_if_absent("blobs/a", b"1"), flush=True)
+child = os.fork()
+made = backend.put_if_absent("blobs/b", b"2"), backend.put_if_absent("blobs/a", b"3")
+print(*made, backend.read("blobs/a"), flush=True)
+if not child:
+    os._exit(0)
+os.waitpid(child, 0)
+print(backend.put_if_absent("blobs/c", b"4"))
+"""
+
 
 @pytest.fixture
 def url(monkeypatch):
@@ -109,6 +123,13 @@ class TestWriters:
             won = [name for name, said in zip("abc", told) if said[number] == "True"]
             assert open_backend(url).read(f"results/{number}") == won[0].encode() * 100_000
             assert len(won) == 1
+
+    def test_a_forked_process_and_its_parent_go_on(self, url):
+        code = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED, url]
+        ended = subprocess.run(code, capture_output=True, text=True, check=True)
+        first, *both, last = ended.stdout.splitlines()
+        assert (first, last, ended.stderr) == ("True", "True", "")
+        assert sorted(both) == ["False False b'1'", "True False b'1'"]
 
     def test_large_files_are_put_in_parts(self, backend, monkeypatch):
         monkeypatch.setattr(s3, "ONE_PUT_BYTES", 1 << 20)
