@@ -7,11 +7,12 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 from airflow_mlplat.data.cache.flights import Flights
-from airflow_mlplat.data.cache.folder import ShardCache
+from airflow_mlplat.data.cache.folder import FullError, ShardCache
 from airflow_mlplat.data.cache.held import Held, HeldShards
 from airflow_mlplat.data.cache.options import CacheOptions
 from airflow_mlplat.data.cache.prefetch import Prefetch
@@ -122,7 +123,8 @@ class CachedReader:
         """
         with self._lock:
             self._held.drop(shard)
-        self.cache.recheck(shard)
+        with suppress(FullError, OSError):  # of a folder that was removed, or is locked: then reading again streams
+            self.cache.recheck(shard)
         return True
 
     def _read_absent(self, shard: str, offset: int, size: int, damaged: Held | None) -> bytes:

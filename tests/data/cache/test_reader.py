@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlplat.data.cache import CachedReader, ShardCache
+from airflow_mlplat.data.cache import folder as folders
 from airflow_mlplat.data.cache import reader as module
 from airflow_mlplat.errors import CorruptionError, SpecError
 from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
@@ -201,6 +203,20 @@ def test_what_another_reader_mended_is_read_again(reader, shards):
     assert other.read(name, 0, 100) == shards[name][:100] != one.read(name, 0, 100)
     assert one.recheck(name)
     assert one.read(name, 0, 100) == shards[name][:100]
+
+
+def test_rechecked_where_the_cache_fails(reader, shards, folder, monkeypatch):
+    (name, content), one = next(iter(shards.items())), reader()
+    one.read(name, 0, 1)
+    monkeypatch.setattr(folders, "LOCK_SECONDS", 0.05)
+    with (folder / "lock").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert one.recheck(name)
+        assert one.read(name, 0, 100) == content[:100]
+    shutil.rmtree(folder)
+    assert one.recheck(name)
+    assert one.read(name, 0, 100) == content[:100]
+    assert one.stats()["streamed"] == 2
 
 
 def test_a_folder_that_was_removed(reader, shards, folder):
