@@ -1,4 +1,4 @@
-"""The cache's folder: finished shards, shards being written, one lock. Any processes of the host may share it.
+"""The cache's folder: finished shards, shards being written, one lock. Any processes of one user may share it.
 
     <sha256>.tar    finished: hashed, never written again; mapped by readers, each under a shared flock(2)
     <sha256>.part   being written, under an exclusive flock(2), at its full size from the start
@@ -59,12 +59,12 @@ class ShardCache:
 
     Raises:
         SpecError: The bound is not positive.
-        ConfigError: The folder cannot be made or written.
+        ConfigError: The folder cannot be made or written, as one that is another user's.
     """
 
     def __init__(self, folder: Path | str, max_bytes: int) -> None:
         if not isinstance(max_bytes, int) or max_bytes < 1:
-            raise SpecError("max_bytes of a cache", expected="bytes, 1 or more", got=max_bytes)
+            raise SpecError("max_bytes must be a number of bytes", expected="1 or more", got=repr(max_bytes))
         self.folder, self.max_bytes = Path(folder).absolute(), max_bytes
         self.evictions = self.damaged = 0  # files that this object removed: to make room, or as damaged
         try:
@@ -160,7 +160,12 @@ class ShardCache:
             return sum(_held(stat) for _, stat in _files(self.folder))
 
     def recheck(self, shard: str) -> bool:
-        """Hash a finished shard, stamped or not, and remove it if it is damaged; whether it was removed."""
+        """Hash a finished shard, stamped or not, and remove it if it is damaged; whether it was removed.
+
+        Raises:
+            OSError: The folder is gone.
+            FullError: Its lock cannot be had.
+        """
         if (handle := self._opened(shard)) is None:
             return True
         try:

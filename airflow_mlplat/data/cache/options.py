@@ -30,4 +30,4 @@ class CacheOptions:
         for field in fields(self):
             value, least = getattr(self, field.name), 0 if field.name == "ahead" else 1
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise SpecError(f"{field.name} of a cache", expected=f"a whole number, {least} or more", got=value)
+                raise SpecError(f"{field.name} must be a whole number", expected=f"{least} or more", got=repr(value))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,8 +25,7 @@ def is_stamped(stat: os.stat_result, shard: str) -> bool:
 def stamp(handle: int, shard: str) -> None:
     """Say so, and that the file was opened now."""
     mtime = _stamp(os.fstat(handle), shard)
-    with suppress(PermissionError):  # another user's file: hashed by every process of ours
-        os.utime(handle, ns=(time.time_ns(), mtime))
+    os.utime(handle, ns=(time.time_ns(), mtime))
 
 
 def _stamp(stat: os.stat_result, shard: str) -> int:

@@ -207,7 +207,7 @@ def test_a_stopped_process_keeps_nobody_for_long(put, shards, monkeypatch):
 
 @pytest.mark.parametrize("value", [0, -1, 1.5])
 def test_a_bound_that_is_none(folder, value):
-    with pytest.raises(SpecError, match=rf"max_bytes of a cache; expected bytes, 1 or more; got {value}"):
+    with pytest.raises(SpecError, match=rf"max_bytes must be a number of bytes; expected 1 or more; got {value}"):
         ShardCache(folder, value)
 
 
