@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_mlplat.store.backend import Backend
 
 OPEN_SHARDS = 128
-"""Shards kept mapped: each holds a file descriptor, of which a process often has 1024."""
+"""Shards kept mapped: each holds one or two file descriptors, of which a process often has 1024."""
 
 
 class ShardReader(Protocol):

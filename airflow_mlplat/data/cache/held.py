@@ -5,8 +5,8 @@ from __future__ import annotations
 import mmap
 import os
 
-OPEN_SHARDS = 128
-"""Mapped at most: each holds two file descriptors, of which a process often has 1024."""
+from airflow_mlplat.store.ranges import OPEN_SHARDS
+
 IDLE_READS = 16
 """A shard that was not read while every mapped one could have been so many times is let go: at random, one that is
 still in use would be taken for idle once in e**16 looks, and then only be mapped anew."""
