@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 import tempfile
 import weakref
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,7 +95,7 @@ def _parts(location: str) -> tuple[str, int, int]:
 def _errors(path: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         if isinstance(error, FileNotFoundError) and not Path(path).exists():
             raise SourceChangedError(
                 f"tar file {path!r} vanished while it was read", fix="run again when the source is at rest"

@@ -32,7 +32,7 @@ class TarMember:
         name: Its path; bytes that are no UTF-8 are lone surrogates.
         offset: Of its first byte, in the unpacked tar file.
         size: In bytes.
-        read: Its content; only until the next member is asked for.
+        read: Its content; only until the next member is asked for. Raises as `tar_members` does.
     """
 
     name: str
@@ -97,8 +97,9 @@ def _next(tar: tarfile.TarFile) -> tarfile.TarInfo | None:
 
 def _reading(path: str, file: IO[bytes], member: tarfile.TarInfo) -> Callable[[], bytes]:
     def read() -> bytes:
-        file.seek(member.offset_data)
-        content = file.read(member.size)
+        with _told(path), _damage(path, file):
+            file.seek(member.offset_data)
+            content = file.read(member.size)
         if len(content) < member.size:
             raise _cut_off(path, file.tell(), f"all {member.size} bytes of {member.name!r}")
         return content

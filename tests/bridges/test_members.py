@@ -50,6 +50,17 @@ def test_a_file_that_changes_meanwhile(tmp_path):
             ask(location)
 
 
+@pytest.mark.parametrize("packing", PACKINGS[1:])
+def test_a_packed_file_that_is_damaged_meanwhile(tmp_path, packing):
+    path = write_tar(tmp_path / "x.tar", [("a.png", os.urandom(300_000))], packing)
+    (location,) = places(path).values()
+    content = path.read_bytes()
+    for wrong in (content[:200_000], content[:100_000] + b"\x5a" * 40_000 + content[140_000:]):
+        path.write_bytes(wrong)
+        with pytest.raises(PlatformError, match=r"x\.tar' cannot be read; got \w+: "):
+            TarMembers().read(location)
+
+
 def test_a_disk_without_room_for_the_unpacked_copy(tmp_path, monkeypatch):
     path = write_tar(tmp_path / "x.tar", MEMBERS, "gz")
     location = places(path)["19.png"]

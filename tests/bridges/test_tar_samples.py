@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 
 from airflow_mlplat.bridges import tar_samples as module
 from airflow_mlplat.bridges.tar_samples import split_name, tar_samples
+from airflow_mlplat.errors import SourceError
 from tests.bridges.tars import sample, write_tar
 
 
@@ -100,3 +102,18 @@ def test_what_is_no_sample(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_TEXT_BYTES", 3)
     (one,) = samples(tmp_path, ("a.cls", b"1234"))
     assert one.problem == "its cls has 4 bytes, at most 3 are allowed"
+
+
+@pytest.mark.parametrize("packing", ["gz", "xz"])
+@pytest.mark.parametrize("text", ["a.cls", "a.json"])
+def test_a_packed_file_that_is_wrong_within_a_text_is_told_with_its_byte(tmp_path, packing, text):
+    path = write_tar(tmp_path / "x.tar", [(text, random.Random(0).randbytes(300_000).hex().encode())], packing)
+    content = bytearray(path.read_bytes())
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(SourceError, match=r"x\.tar' is cut off at byte [1-9]\d{4,5} of its unpacked content"):
+        list(tar_samples(str(path)))
+    at = len(content) // 2
+    content[at : at + 40_000] = b"\x5a" * 40_000
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=r"x\.tar' is (damaged|cut off) at byte [1-9]\d{4,5} of its unpacked content"):
+        list(tar_samples(str(path)))
