@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_mlplat.data.augment import colour, geometry, mix, noise
-from airflow_mlplat.data.augment.parameters import Choice, Number, Parameter, Span, Whole
+from airflow_mlplat.data.augment.parameters import Choice, Interval, Number, Parameter, Whole
 from airflow_mlplat.data.augment.windows import FILLS
 
 
@@ -48,7 +48,7 @@ OPERATIONS: dict[str, Operation] = {
     "crop": Operation(geometry.crop, {"height": _SIDE, "width": _SIDE}, whole=True, opencv=False),
     "resized_crop": Operation(
         geometry.resized_crop,
-        {"area": Span(0.0001, 1, (0.08, 1.0)), "aspect": Span(0.01, 100, (0.75, 4 / 3))},
+        {"area": Interval(0.0001, 1, (0.08, 1.0)), "aspect": Interval(0.01, 100, (0.75, 4 / 3))},
         whole=True,
     ),
     "pad_and_crop": Operation(
@@ -70,14 +70,14 @@ OPERATIONS: dict[str, Operation] = {
             "hue": Number(0, 180, 0.0),
         },
     ),
-    "blur": Operation(noise.blur, {"probability": _chance(1.0), "sigma": Span(0.01, 20, (0.1, 2.0))}),
-    "noise": Operation(noise.noise, {"probability": _chance(1.0), "sigma": Span(0, 255)}),
+    "blur": Operation(noise.blur, {"probability": _chance(1.0), "sigma": Interval(0.01, 20, (0.1, 2.0))}),
+    "noise": Operation(noise.noise, {"probability": _chance(1.0), "sigma": Interval(0, 255)}),
     "erase": Operation(
         noise.erase,
         {
             "probability": _chance(0.5),
-            "area": Span(0.0001, 1, (0.02, 0.4)),
-            "aspect": Span(0.01, 100, (0.3, 1 / 0.3)),
+            "area": Interval(0.0001, 1, (0.02, 0.4)),
+            "aspect": Interval(0.01, 100, (0.3, 1 / 0.3)),
             "fill": Choice(noise.ERASED, "noise"),
         },
         opencv=False,

@@ -43,7 +43,7 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Span:
+class Interval:
     """Two floats in [low, high], the first not above the second: a draw lies between them."""
 
     low: float
@@ -77,7 +77,7 @@ class Choice:
         return value if isinstance(value, str) and value in self.words else None
 
 
-Parameter = Union[Number, Whole, Span, Choice]
+Parameter = Union[Number, Whole, Interval, Choice]
 
 
 def _is_number(value: Any) -> bool:

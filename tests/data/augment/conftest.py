@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from airflow_mlplat.data.augment import OPERATIONS
-from airflow_mlplat.data.augment.parameters import Choice, Number, Span
+from airflow_mlplat.data.augment.parameters import Choice, Interval, Number
 
 
 def make_picture(height, width, channels):
@@ -49,7 +49,7 @@ def values(parameter):
         return st.sampled_from(parameter.words)
     if isinstance(parameter, Number):
         return st.floats(parameter.low, parameter.high)
-    if isinstance(parameter, Span):
+    if isinstance(parameter, Interval):
         return st.tuples(*[st.floats(parameter.low, parameter.high)] * 2).map(sorted)
     return st.integers(parameter.low, min(parameter.high, 50))
 

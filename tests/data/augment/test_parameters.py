@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_mlplat.data.augment.parameters import Choice, Number, Span, Whole
+from airflow_mlplat.data.augment.parameters import Choice, Interval, Number, Whole
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ from airflow_mlplat.data.augment.parameters import Choice, Number, Span, Whole
         (Whole(0, 9), 10, "None"),
         (Whole(0, 9), 4.0, "None"),
         (Whole(0, 9), True, "None"),
-        (Span(0, 1), (0, 1), "[0.0, 1.0]"),
-        (Span(0, 1), [0.5, 0.5], "[0.5, 0.5]"),
-        (Span(0, 1), [0.6, 0.5], "None"),
-        (Span(0, 1), [0.5, 1.5], "None"),
-        (Span(0, 1), [0.5], "None"),
-        (Span(0, 1), 0.5, "None"),
-        (Span(0, 1), ["0", "1"], "None"),
+        (Interval(0, 1), (0, 1), "[0.0, 1.0]"),
+        (Interval(0, 1), [0.5, 0.5], "[0.5, 0.5]"),
+        (Interval(0, 1), [0.6, 0.5], "None"),
+        (Interval(0, 1), [0.5, 1.5], "None"),
+        (Interval(0, 1), [0.5], "None"),
+        (Interval(0, 1), 0.5, "None"),
+        (Interval(0, 1), ["0", "1"], "None"),
         (Choice(("zero", "reflect")), "zero", "'zero'"),
         (Choice(("zero", "reflect")), "wrap", "None"),
         (Choice(("zero", "reflect")), ["zero"], "None"),
@@ -43,7 +43,7 @@ def test_canonical(parameter, value, canonical):
     [
         (Number(0, 180), "a number 0 … 180"),
         (Whole(1, 16000), "a whole number 1 … 16000"),
-        (Span(0.0001, 1), "[from, to], 0.0001 … 1"),
+        (Interval(0.0001, 1), "[from, to], 0.0001 … 1"),
         (Choice(("zero", "reflect")), "zero | reflect"),
     ],
 )
