@@ -24,18 +24,21 @@ CONTRACT_VERSION = 1
 
 SPEC_FILE, RESULT_FILE, LOG_FILE = "spec.json", "result.json", "log.txt"
 
+CACHE, CACHE_BYTES = "MLPLAT_CACHE", "MLPLAT_CACHE_BYTES"
+"""What a launcher tells every job: where the host's cache is, and how large."""
+
 ENVIRONMENT = {
     "MLPLAT_HOME": "Folder of everything the platform keeps: store, catalog, jobs. Default: ./.mlplat",
     "MLPLAT_STORE": "URL of the store. Default: $MLPLAT_HOME/store",
     "MLPLAT_CATALOG": "SQLAlchemy URL of the catalog. Default: sqlite:///$MLPLAT_HOME/catalog.db",
     "MLPLAT_ENVIRONMENTS": "Folder with one virtual environment per framework. Default: $MLPLAT_HOME/environments",
-    "MLPLAT_CACHE": "Folder, on a local disk, of what jobs of a host share: shards of a store that is elsewhere, and "
+    CACHE: "Folder, on a local disk, of what jobs of a host share: shards of a store that is elsewhere, and "
     "decoded batches. Default: $MLPLAT_HOME/cache",
-    "MLPLAT_CACHE_BYTES": "How much of the disk the shards there may take. Default: 21474836480 (20 GiB)",
+    CACHE_BYTES: "How much of the disk the shards there may take. Default: 21474836480 (20 GiB)",
     "MLPLAT_ORPHAN_SECONDS": "A job that no task has looked at for so many seconds ends itself. Default: 900",
 }
-"""Every environment variable the package reads: by `hooks.settings`, when asked, never at import. Jobs are told by
-their launcher where the cache is, under the same names."""
+"""Every environment variable the package reads: by `hooks.settings`, when asked, never at import; `CACHE` and
+`CACHE_BYTES` in a job by `runtime.host`, too."""
 
 KINDS = ("span", "dataset", "model", "predictions", "evaluation", "decision")
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_mlplat.contract import CACHE, CACHE_BYTES
 from airflow_mlplat.errors import ConfigError
 
 
@@ -39,7 +40,7 @@ class Settings:
     @property
     def job_variables(self) -> dict[str, str]:
         """Environment variables that every job gets."""
-        return {"MLPLAT_CACHE": str(self.cache), "MLPLAT_CACHE_BYTES": str(self.cache_bytes)}
+        return {CACHE: str(self.cache), CACHE_BYTES: str(self.cache_bytes)}
 
 
 def load_settings() -> Settings:
@@ -56,15 +57,15 @@ def load_settings() -> Settings:
         orphan_seconds = 0.0
     if orphan_seconds <= 0:
         raise ConfigError("MLPLAT_ORPHAN_SECONDS is not a time", expected="seconds > 0", got=repr(orphan))
-    cache_bytes = os.environ.get("MLPLAT_CACHE_BYTES") or str(20 << 30)
+    cache_bytes = os.environ.get(CACHE_BYTES) or str(20 << 30)
     if not cache_bytes.isdecimal() or not int(cache_bytes):
-        raise ConfigError("MLPLAT_CACHE_BYTES is not a size", expected="bytes > 0", got=repr(cache_bytes))
+        raise ConfigError(f"{CACHE_BYTES} is not a size", expected="bytes > 0", got=repr(cache_bytes))
     return Settings(
         home=home,
         store=os.environ.get("MLPLAT_STORE") or str(home / "store"),
         catalog=os.environ.get("MLPLAT_CATALOG") or f"sqlite:///{home / 'catalog.db'}",
         environments=Path(os.environ.get("MLPLAT_ENVIRONMENTS") or home / "environments").absolute(),
-        cache=Path(os.environ.get("MLPLAT_CACHE") or home / "cache").absolute(),
+        cache=Path(os.environ.get(CACHE) or home / "cache").absolute(),
         cache_bytes=int(cache_bytes),
         orphan_seconds=orphan_seconds,
     )

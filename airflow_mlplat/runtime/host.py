@@ -6,17 +6,33 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from airflow_mlplat.contract import CACHE, CACHE_BYTES
 from airflow_mlplat.data.cache import CachedReader, HostCache
+from airflow_mlplat.errors import ConfigError
 from airflow_mlplat.store import Store
-
-CACHE, CACHE_BYTES = "MLPLAT_CACHE", "MLPLAT_CACHE_BYTES"
-"""Variables of the job's environment, as in `contract.ENVIRONMENT`."""
 
 
 def host_cache(environment: Mapping[str, str]) -> HostCache | None:
-    """The host's cache; None where a job was told of none."""
+    """The host's cache; None where a job was told of none.
+
+    Args:
+        environment: The job's; `CACHE` and `CACHE_BYTES` of the contract are looked at.
+
+    Raises:
+        ConfigError: There is a folder, but no size.
+    """
     folder = environment.get(CACHE)
-    return None if folder is None else HostCache(Path(folder), int(environment[CACHE_BYTES]))
+    if not folder:
+        return None
+    size = environment.get(CACHE_BYTES, "")
+    if not size.isdecimal() or not int(size):
+        raise ConfigError(
+            f"{CACHE_BYTES} is not a size",
+            expected=f"bytes > 0, beside {CACHE}",
+            got=repr(size),
+            fix="set both, or none",
+        )
+    return HostCache(Path(folder), int(size))
 
 
 @contextmanager

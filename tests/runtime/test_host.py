@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from airflow_mlplat.errors import ConfigError
 from airflow_mlplat.runtime.host import host_cache, shard_reader
 from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
 from benchmarks.range_server import Server
@@ -52,7 +53,16 @@ def test_a_local_store_needs_no_cache(tmp_path, span):
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.parametrize("size", [{}, {"MLPLAT_CACHE_BYTES": "0"}, {"MLPLAT_CACHE_BYTES": "20G"}])
+def test_a_folder_without_a_size(tmp_path, size):
+    with pytest.raises(
+        ConfigError,
+        match=r"MLPLAT_CACHE_BYTES is not a size; expected bytes > 0, beside MLPLAT_CACHE; got '.*'. set both",
+    ):
+        host_cache({"MLPLAT_CACHE": str(tmp_path / "cache"), **size})
+
+
 def test_without_a_launcher_that_tells_where(served):
-    assert host_cache({}) is None
+    assert host_cache({}) is host_cache({"MLPLAT_CACHE": ""}) is None
     with shard_reader(served, None) as reader:
         assert reader is None
