@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 import fsspec
 import pytest
@@ -91,14 +90,31 @@ def test_lasting_failures_are_the_platforms(web, monkeypatch):
             call(silent.locate("a.png"))
 
 
-def test_a_file_of_this_second_is_waited_for(web):
+class Clock:
+    """Goes on only while somebody sleeps. In seconds since 1970."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def time(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.mark.parametrize(("age", "waited"), [(0, 2), (0.5, 1.5), (1.75, 0.25), (2, 0), (-1, 0)])
+def test_a_file_of_this_second_is_waited_for(web, monkeypatch, age, waited):
+    written = 1_700_000_000
     (web.folder / "a.png").write_bytes(b"one")
-    now = time.time()
-    os.utime(web.folder / "a.png", (now, now))
+    os.utime(web.folder / "a.png", (written, written))
+    clock = Clock(written + age)
+    monkeypatch.setattr(remote, "time", clock)
     files = RemoteFiles(web.url)
     _, state = files.look(files.locate("a.png"))
-    assert time.time() - now > 1  # seconds: whatever is written from here on has another time
+    assert clock.now == written + age + waited
     (web.folder / "a.png").write_bytes(b"two")
+    os.utime(web.folder / "a.png", (clock.now, clock.now))  # whatever is written from here on has another time
     assert files.look(files.locate("a.png"))[1] != state
 
 
