@@ -13,6 +13,7 @@ _NO_MARKERS = frozenset((0x00, 0x01, *range(0xD0, 0xD8)))
 """What follows 0xFF within coded data: stuffed zeros, restart marks and TEM (ITU-T T.81, B.1.1)."""
 _JPEG_START, _JPEG_END, _JPEG_SCAN, _JPEG_APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_NOT_PASSED = _NO_MARKERS | {_JPEG_START, _JPEG_END, _JPEG_SCAN, _JPEG_APP1, 0xFF}
 _EXIF = b"Exif\0\0"
 _GIF_IMAGE, _GIF_TRAILER = 0x2C, 0x3B
 _GIF_BLOCKS = (_GIF_IMAGE, 0x21)  # an image, an extension
@@ -57,6 +58,11 @@ def _jpeg(media: bytes) -> None:
 
 def jpeg_exif(media: bytes) -> bytes:
     """The EXIF data of a JPEG, as Pillow gives them: those of all its APP1 segments before the first scan."""
+    at, last = 2, len(media) - 4
+    while at <= last and media[at] == 0xFF and media[at + 1] not in _NOT_PASSED:
+        at += 2 + (media[at + 2] << 8 | media[at + 3])
+    if media[at : at + 2] == b"\xff\xda":  # most have none, and are told so in a fraction of what follows
+        return b""
     found = b""
     for marker, start, end in _segments(media):
         if marker == _JPEG_SCAN:
@@ -66,11 +72,13 @@ def jpeg_exif(media: bytes) -> bytes:
     return found
 
 
-def jpeg_components(media: bytes) -> int:
-    """How many colours a JPEG has: the components of its first frame (ITU-T T.81, B.2.2); 0 if it has no frame."""
-    return next(
-        (media[start + 5] for marker, start, end in _segments(media) if marker in _FRAMES and end > start + 5), 0
-    )
+def jpeg_frame(media: bytes) -> tuple[int, int, int]:
+    """Height, width and number of colours of a JPEG's first frame (ITU-T T.81, B.2.2); zeros if it has none."""
+    for marker, start, end in _segments(media):
+        if marker in _FRAMES and end > start + 5:
+            height, width = (int.from_bytes(media[at : at + 2], "big") for at in (start + 1, start + 3))
+            return height, width, media[start + 5]
+    return 0, 0, 0
 
 
 def _segments(media: bytes) -> Iterator[tuple[int, int, int]]:

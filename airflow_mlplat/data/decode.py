@@ -54,7 +54,7 @@ def read_image(media: bytes, channels: int, decoder: str = "exact") -> np.ndarra
     """
     try:
         return DECODERS[decoder](media, channels)
-    except MlplatError:
+    except (MlplatError, MemoryError, ImportError):  # not the image's fault
         raise
     except Exception as error:  # Pillow's decoders raise many kinds: OSError, SyntaxError, ValueError, struct.error
         raise DataError("media does not decode", got=f"{len(media)} bytes: {type(error).__name__}: {error}") from error
@@ -62,5 +62,5 @@ def read_image(media: bytes, channels: int, decoder: str = "exact") -> np.ndarra
 
 def check_decoder(decoder: str) -> None:
     """Raise a SpecError unless there is such a decoder."""
-    if decoder not in DECODERS:
+    if not isinstance(decoder, str) or decoder not in DECODERS:
         raise SpecError("decoder is not known", expected=" | ".join(DECODERS), got=repr(decoder))

@@ -45,29 +45,32 @@ class Filler:
 
     def _fill(self, pending: Pending, part: range) -> None:
         planned = pending.planned
-        rows, turns = planned.rows.tolist(), planned.turns.tolist()
+        rows = planned.rows.tolist()
         for index in part:
             try:
-                self._make(pending.images[index], planned.epoch, rows[index], turns[index])
+                self._make(pending.images[index], planned, index)
             except Exception as error:
                 raise _named(error, self._samples.key(rows[index])) from error
         if pending.was_last():
             pending.batch = self._finished(planned, pending.images)
 
-    def _make(self, target: np.ndarray, epoch: int, row: int, turn: int) -> None:
+    def _make(self, target: np.ndarray, planned: Round, index: int) -> None:
         options, augmentation = self._options, self._augmentation
-        image = read_image(self._samples.media(row), options.shape[2], options.decoder)
+        media = self._samples.media(int(planned.rows[index]))
+        image = read_image(media, options.shape[2], options.decoder)
         if augmentation is None:
             fitted(image, options.shape, options.resize, options.fit, out=target)
             return
         if not augmentation.window_first:
             image = fitted(image, options.shape, options.resize, options.fit)
-        target[...] = augmentation.image(image, epoch, row, turn)
+        row = int(self._samples.manifest_rows(planned.rows[index : index + 1])[0])
+        target[...] = augmentation.image(image, planned.epoch, row, int(planned.turns[index]))
 
     def _finished(self, planned: Round, images: np.ndarray) -> Batch:
         labels, mixed = self._samples.labels_at(planned.rows), None
         if self._augmentation is not None:
-            mixed = self._augmentation.batch(images, labels, planned.rows, planned.epoch, planned.turns)
+            rows = self._samples.manifest_rows(planned.rows)
+            mixed = self._augmentation.batch(images, labels, rows, planned.epoch, planned.turns)
         images = images if mixed is None else mixed.images
         return Batch(images, labels, planned.rows, planned.epoch, planned.position, mixed)
 

@@ -19,12 +19,14 @@ OPENCV_FILTERS = {"linear": 1, "area": 3}
 
 def check_target(shape: Shape, resize: str, fit: str = "stretch") -> None:
     """Raise a SpecError unless `fitted` knows such a shape, filter and way."""
-    if len(shape) != 3 or min(shape) < 1 or shape[2] not in (1, 3):
+    sides = shape if isinstance(shape, (tuple, list)) else ()
+    whole = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides)
+    if len(sides) != 3 or not whole or sides[2] not in (1, 3):
         raise SpecError("shape is no image's", expected="(height, width, 1 or 3)", got=repr(shape))
-    if resize not in FILTERS and resize not in OPENCV_FILTERS:
+    if not isinstance(resize, str) or resize not in {**FILTERS, **OPENCV_FILTERS}:
         known = " | ".join([*FILTERS, *OPENCV_FILTERS])
         raise SpecError("resize names no filter", expected=known, got=repr(resize))
-    if fit not in FITS:
+    if not isinstance(fit, str) or fit not in FITS:
         raise SpecError("fit names no way to fit an image into a shape", expected=" | ".join(FITS), got=repr(fit))
 
 
@@ -65,7 +67,7 @@ def _by_opencv(image: np.ndarray, target: np.ndarray, resize: str) -> None:
     height, width, _ = target.shape
     how = OPENCV_FILTERS[resize]
     found = opencv(f"resize {resize!r}").resize(image, (width, height), dst=target, interpolation=how)
-    if not np.shares_memory(found, target):  # it does not take every array as it is
+    if found is not target:  # it does not take every array as it is
         target[...] = found.reshape(target.shape)
 
 

@@ -115,6 +115,7 @@ class BatchIterator:
         return {
             "manifest": self._samples.ref.digest,
             "samples": self._n,
+            "rows": self._samples.rows_digest,
             "seed": self.options.seed,
             "window": self.options.window,
             "sampling": self.options.sampling,

@@ -33,7 +33,10 @@ class Mix:
 
     def __init__(self, groups: list[np.ndarray], weights: list[float]) -> None:
         if not groups or len(groups) > BLOCK or len(weights) != len(groups):
-            raise SpecError("a mix needs groups with a weight each", expected=f"1 … {BLOCK} of each", got=len(groups))
+            raise SpecError(
+                "too many or too few groups to draw from: each has one position at least in every block",
+                expected=f"1 … {BLOCK} groups, with a weight each", got=f"{len(groups)} and {len(weights)} weights",
+            )  # fmt: skip
         if not all(isinstance(weight, (int, float)) and 0 < weight < float("inf") for weight in weights):
             raise SpecError("weights must be positive numbers", got=weights)
         for number, rows in enumerate(groups):

@@ -67,8 +67,11 @@ class IteratorOptions:
             raise SpecError(
                 "shard_index outside its ranks", expected=f"0 … {self.shard_count - 1}", got=self.shard_index
             )
-        object.__setattr__(self, "shape", tuple(self.shape))  # JSON has lists
+        for name in ("shuffle", "drop_remainder"):
+            if not isinstance(getattr(self, name), bool):
+                raise SpecError(f"{name} must be said", expected="True | False", got=repr(getattr(self, name)))
         check_target(self.shape, self.resize, self.fit)
+        object.__setattr__(self, "shape", tuple(self.shape))  # JSON has lists
         check_decoder(self.decoder)
         object.__setattr__(self, "augment", tuple(check_augment(self.augment, self.shape)))  # with its defaults
         check_sampling(self.sampling)

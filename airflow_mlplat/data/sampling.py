@@ -58,18 +58,22 @@ def _by_class(samples: SampleSource, weights: Any) -> Mix:
     unknown = sorted(set(weights) - set(names))
     if unknown:
         raise SpecError(f"sampling names unknown classes of {samples.ref}", expected=names, got=unknown)
-    groups = [np.flatnonzero(labels == names.index(name)) for name in weights]
-    for name, rows in zip(weights, groups):
+    named = [name for name in names if name in weights]  # in one order, however the weights are written down
+    groups = [np.flatnonzero(labels == names.index(name)) for name in named]
+    for name, rows in zip(named, groups):
         if not len(rows):
             raise DataError(f"{samples.ref} has no samples of class {name!r}, which sampling names")
-    return Mix(groups, list(weights.values()))
+    return Mix(groups, [weights[name] for name in named])
 
 
 def _newest_span(samples: SampleSource, share: float) -> Mix:
-    ends = [0, *np.unique(samples.span_ends).tolist()]
-    if len(ends) <= 2:  # the first day has nothing to replay
-        return Mix([np.arange(len(samples))], [1])
-    return Mix([np.arange(ends[-2], ends[-1]), np.arange(ends[-2])], [share, 1 - share])
+    ends = [0, *samples.span_ends.tolist()]
+    first, n = ends[-2], len(samples)
+    if first == n:
+        raise DataError(f"the newest span of {samples.ref} has no samples to draw from", expected="1 or more", got=0)
+    if not first:  # the first day has nothing to replay
+        return Mix([np.arange(n)], [1])
+    return Mix([np.arange(first, n), np.arange(first)], [share, 1 - share])
 
 
 _MIXES = {"classes": _by_class, "newest_span": _newest_span}

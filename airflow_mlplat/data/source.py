@@ -28,7 +28,14 @@ class SampleSource(Protocol):
     def span_ends(self) -> np.ndarray:
         """int64 (P,), ascending: how many samples there are up to the end of each span, the newest last."""
 
+    @property
+    def rows_digest(self) -> str | None:
+        """SHA-256 of which rows of the manifest these are; None for all."""
+
     def __len__(self) -> int: ...
+
+    def manifest_rows(self, rows: np.ndarray, /) -> np.ndarray:
+        """Rows as positions in the manifest: int64 (m,) of int64 (m,). Augmentation draws by them."""
 
     def labels_at(self, rows: np.ndarray, /) -> np.ndarray:
         """Labels of rows: int64 (m,) of int64 (m,); -1 where missing."""

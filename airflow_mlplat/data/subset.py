@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 
 import numpy as np
@@ -25,7 +26,7 @@ class Subset:
     def __init__(self, samples: SampleSource, rows: np.ndarray) -> None:
         self._samples, self.rows = samples, np.asarray(rows, np.int64)
         if (self.rows[1:] <= self.rows[:-1]).any():
-            raise SpecError("rows of a subset do not ascend", fix="sort them, each once")
+            raise SpecError("rows of a subset do not ascend", expected="each once, in order", fix="sort them")
 
     @property
     def ref(self) -> Ref:
@@ -38,6 +39,11 @@ class Subset:
         return self._samples.classes
 
     @cached_property
+    def rows_digest(self) -> str:
+        """SHA-256 of which rows of the manifest they are."""
+        return hashlib.sha256(self._samples.manifest_rows(self.rows).astype("<i8").tobytes()).hexdigest()
+
+    @cached_property
     def shard_ends(self) -> np.ndarray:
         """int64 (S,), ascending: how many of them there are up to the end of each shard."""
         return self._ends(self._samples.shard_ends)
@@ -46,6 +52,10 @@ class Subset:
     def span_ends(self) -> np.ndarray:
         """int64 (P,), ascending: how many of them there are up to the end of each span."""
         return self._ends(self._samples.span_ends)
+
+    def manifest_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Rows as positions in the manifest: int64 (m,) of int64 (m,)."""
+        return self._samples.manifest_rows(self.rows[rows])
 
     def labels_at(self, rows: np.ndarray) -> np.ndarray:
         """The labels of some: int64 (m,) in [0, n) → int64 (m,), -1 where missing."""

@@ -103,6 +103,13 @@ class Samples:
             labels[first:last] = self._indexes[number].labels(np.arange(first, last))
         return _fixed(labels)
 
+    rows_digest: None = None
+    """They are all of the manifest's."""
+
+    def manifest_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Rows as positions in the manifest: the same."""
+        return rows
+
     def labels_at(self, rows: np.ndarray) -> np.ndarray:
         """The labels of some samples.
 

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, features
 
 from airflow_mlplat.data import decode
+from airflow_mlplat.data.decoders import DECODERS
 from airflow_mlplat.data.fit import FILTERS, OPENCV_FILTERS
 from airflow_mlplat.errors import DataError, SpecError
 
@@ -252,3 +253,13 @@ def test_refuses_a_bomb_without_unpacking_it():
 def test_refuses_targets(shape, resize, message):
     with pytest.raises(SpecError, match=message):
         decode(encode(COLOURS), shape, resize)
+
+
+@pytest.mark.parametrize("error", [MemoryError, ImportError])
+def test_what_is_not_the_images_fault_is_no_verdict_on_it(monkeypatch, error):
+    def fail(media, channels):
+        raise error("of the machine")
+
+    monkeypatch.setitem(DECODERS, "pillow", fail)
+    with pytest.raises(error, match="of the machine"):
+        decode(encode(COLOURS), SHAPE, decoder="pillow")

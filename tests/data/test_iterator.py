@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from airflow_mlplat.data import BatchIterator, decode, permute
+from airflow_mlplat.data import BatchIterator, Subset, decode, permute
 from airflow_mlplat.data.augment import replay
 from airflow_mlplat.data.window import WindowedOrder
 from airflow_mlplat.errors import CorruptionError, DataError, PlatformError, SpecError
@@ -81,8 +81,8 @@ def test_state_is_of_what_was_given(memory, options):
     for expected in (8, 16, 24):
         assert next(batches).position == expected
         assert iterator.get_state() == {
-            "manifest": MANIFEST, "samples": 45, "seed": 0, "window": 0, "sampling": None, "algorithm": "feistel6-v1",
-            "epoch": 0, "position": expected,
+            "manifest": MANIFEST, "samples": 45, "rows": None, "seed": 0, "window": 0, "sampling": None,
+            "algorithm": "feistel6-v1", "epoch": 0, "position": expected,
         }  # fmt: skip
 
 
@@ -156,6 +156,21 @@ def test_state_of_other_samples(memory, options):
         BatchIterator(memory(21, "cd" * 32), options()).set_state(state)
     with pytest.raises(SpecError, match=r"expected .*; got {'manifest': None, "):
         BatchIterator(memory(21), options()).set_state({})
+
+
+def test_state_of_other_rows(memory, options):
+    one, other = (Subset(memory(20), np.arange(first, first + 10)) for first in (0, 10))
+    state = BatchIterator(one, options()).get_state()
+    BatchIterator(Subset(memory(20), np.arange(10)), options()).set_state(state)
+    with pytest.raises(SpecError, match="state of another iteration"):
+        BatchIterator(other, options()).set_state(state)
+
+
+def test_a_subset_is_augmented_as_the_manifest_is(memory, options):
+    samples, rows = memory(30), np.array([5, 9, 13])
+    how = options(batch_size=30, shuffle=False, augment=[{"name": "noise", "sigma": [5, 20]}])
+    (whole,), (part,) = BatchIterator(samples, how), BatchIterator(Subset(samples, rows), how)
+    assert np.array_equal(part.images, whole.images[rows])
 
 
 @pytest.mark.parametrize("changed", [{"epoch": -1}, {"position": 21}, {"position": -1}, {"position": "3"}])

@@ -97,8 +97,13 @@ GOLDEN = ([1, 9, 0, 2, 6, 3, 8, 5, 4, 7, 9, 5], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
 @pytest.mark.parametrize(
     ("groups", "weights", "error", "message"),
     [
-        ([], [], SpecError, r"a mix needs groups with a weight each; expected 1 … 4096 of each; got 0"),
-        ([np.arange(2)], [1, 2], SpecError, r"a mix needs groups with a weight each"),
+        (
+            [],
+            [],
+            SpecError,
+            r"too many or too few groups .*; expected 1 … 4096 groups, with a weight each; got 0 and 0 weights",
+        ),
+        ([np.arange(2)], [1, 2], SpecError, r"too many or too few groups to draw from.*; got 1 and 2 weights"),
         ([np.arange(2)], [0], SpecError, r"weights must be positive numbers; got \[0\]"),
         ([np.arange(2)], [float("nan")], SpecError, r"weights must be positive numbers"),
         (

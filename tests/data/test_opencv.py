@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -22,8 +23,20 @@ def test_without_opencv(monkeypatch):
     installed_opencv.cache_clear()
     try:
         image = np.zeros((2, 2, 3), np.uint8)
-        with pytest.raises(ConfigError, match=r"resize 'linear' needs opencv-python-headless. pip install 'airflow-m"):
+        with pytest.raises(
+            ConfigError, match=r"resize 'linear' needs opencv-python-headless 4.10 or newer. pip install 'airflow-m"
+        ):
             fitted(image, (4, 4, 3), "linear")
         assert fitted(image, (4, 4, 3), "bilinear").shape == (4, 4, 3)
+    finally:
+        installed_opencv.cache_clear()
+
+
+def test_an_old_one_counts_as_absent(monkeypatch):
+    """It has not all that is used: colours would fail one by one, as if images were damaged."""
+    monkeypatch.setitem(sys.modules, "cv2", types.ModuleType("cv2"))
+    installed_opencv.cache_clear()
+    try:
+        assert installed_opencv() is None
     finally:
         installed_opencv.cache_clear()

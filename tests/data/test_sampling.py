@@ -28,6 +28,12 @@ def test_weighted_classes(memory):
     assert np.bincount(labels, minlength=10).tolist() == [0, 0, 0, 1024, 0, 0, 0, 3072, 0, 0]
 
 
+def test_the_order_of_the_weights_does_not_matter(memory):
+    samples = memory(100)
+    one, other = ({"classes": dict(pairs)} for pairs in ([("3", 1), ("7", 3)], [("7", 3), ("3", 1)]))
+    assert drawn(samples, one).tolist() == drawn(samples, other).tolist()
+
+
 def test_without_a_label_is_never_drawn(memory):
     samples = memory(100)
     samples.labels = np.where(np.arange(100) < 90, -1, samples.labels)
@@ -35,15 +41,16 @@ def test_without_a_label_is_never_drawn(memory):
 
 
 def test_replay(memory):
-    samples = memory(100, span_ends=[30, 30, 80, 100])
+    samples = memory(100, span_ends=[30, 30, 80, 100])  # one span has none
     rows = drawn(samples, {"newest_span": 0.25})
     assert (rows >= 80).sum() == 1024
     assert set(rows.tolist()) == set(range(100))
 
 
 def test_the_first_span_has_nothing_to_replay(memory):
-    rows = drawn(memory(50), {"newest_span": 0.25}, 50)
-    assert sorted(rows.tolist()) == list(range(50))
+    for span_ends in ([50], [0, 0, 50]):
+        rows = drawn(memory(50, span_ends=span_ends), {"newest_span": 0.25}, 50)
+        assert sorted(rows.tolist()) == list(range(50))
 
 
 def test_an_epoch_has_as_many_positions_as_samples_and_resumes_anywhere(memory, options, given):
@@ -86,3 +93,5 @@ def test_refuses_what_samples_do_not_have(memory):
     samples.labels = np.full(30, -1)
     with pytest.raises(DataError, match=r"has no labelled samples to balance"):
         mix_of(samples, {"classes": "balanced"})
+    with pytest.raises(DataError, match=r"the newest span of dataset:digits@abababababab has no samples to draw from"):
+        mix_of(memory(30, span_ends=[10, 30, 30]), {"newest_span": 0.5})

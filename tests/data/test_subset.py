@@ -19,6 +19,14 @@ def test_a_subset_reads_its_rows(memory):
     assert len(Subset(samples, np.array([], np.int64))) == 0
 
 
+def test_which_rows_of_the_manifest_they_are(memory):
+    subset = Subset(memory(20), np.array([3, 5, 9, 11]))
+    nested = Subset(subset, np.array([1, 3]))
+    assert subset.manifest_rows(np.array([2, 0])).tolist() == [9, 3]
+    assert nested.manifest_rows(np.array([0, 1])).tolist() == [5, 11]
+    assert nested.rows_digest == Subset(memory(20), np.array([5, 11])).rows_digest != subset.rows_digest
+
+
 def test_where_a_subsets_shards_and_spans_end(memory):
     samples = memory(9, shard_ends=[3, 6, 9], span_ends=[6, 9])
     subset = Subset(samples, np.array([0, 2, 6, 7, 8]))
@@ -29,7 +37,7 @@ def test_where_a_subsets_shards_and_spans_end(memory):
 
 @pytest.mark.parametrize("rows", [[7, 2], [2, 2]])
 def test_rows_of_a_subset_ascend(memory, rows):
-    with pytest.raises(SpecError, match=r"rows of a subset do not ascend\. sort them, each once"):
+    with pytest.raises(SpecError, match=r"rows of a subset do not ascend; expected each once, in order\. sort them"):
         Subset(memory(10), np.array(rows))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from airflow_mlplat.data.complete import JPEG_MAGIC, PNG_MAGIC, check_complete, jpeg_components, jpeg_exif
+from airflow_mlplat.data.complete import JPEG_MAGIC, PNG_MAGIC, check_complete, jpeg_exif, jpeg_frame
 from airflow_mlplat.data.decoders.size import check_size
 from airflow_mlplat.data.exif import orientation, upright
 from airflow_mlplat.data.opencv import installed_opencv, opencv
@@ -24,9 +24,10 @@ def read(media: bytes, channels: int) -> np.ndarray | None:
     cv2 = opencv("decoder 'opencv'")
     if not media.startswith(JPEG_MAGIC):
         return read_png(media, channels)
-    if channels == 1 or jpeg_components(media) > 3:  # OpenCV has another luma, and turns inks into other colours
+    if channels == 1 or jpeg_frame(media)[2] > 3:  # OpenCV has another luma, and turns inks into other colours
         return None
     check_complete(media)
+    check_size(jpeg_frame(media)[:2])
     image = _decoded(cv2, media, channels)
     return None if image is None else upright(image, orientation(jpeg_exif(media)))
 
@@ -37,11 +38,16 @@ def read_png(media: bytes, channels: int) -> np.ndarray | None:
     if cv2 is None or not media.startswith(PNG_MAGIC) or len(media) < 33:
         return None
     kind = media[25]
-    if media[24] != _BITS or kind not in (_GREY, _COLOURS) or (kind == _COLOURS and channels == 1) or b"eXIf" in media:
+    if media[24] != _BITS or kind not in (_GREY, _COLOURS) or (kind == _COLOURS and channels == 1) or _has_more(media):
         return None
     check_complete(media)
     check_size((int.from_bytes(media[20:24], "big"), int.from_bytes(media[16:20], "big")))
     return _decoded(cv2, media, channels)
+
+
+def _has_more(media: bytes) -> bool:
+    """Whether it may say how the camera was held, or have more frames: OpenCV puts these into the first one."""
+    return b"eXIf" in media or b"acTL" in media
 
 
 def _decoded(cv2: Any, media: bytes, channels: int) -> np.ndarray | None:

@@ -7,6 +7,7 @@ import pytest
 
 from airflow_mlplat.data import BatchIterator, IteratorOptions, batch_digest
 from airflow_mlplat.data.adapters.numpy import arrays
+from airflow_mlplat.errors import SpecError
 from airflow_mlplat.store import Samples, open_store
 
 
@@ -41,3 +42,10 @@ def test_no_thread_is_left(given):
 @pytest.mark.parametrize("environment", ["job-half", "tensorflow", "mxnet", "bench", "jax", "caffe"])
 def test_equal_on_every_version_of_numpy(given, expected, environment):
     assert given("numpy", environment)["digests"] == {"arrays": expected}
+
+
+def test_mixed_images_have_no_one_label(span):
+    samples = Samples(open_store(span[0]), span[1])
+    how = IteratorOptions(batch_size=8, shape=(8, 8, 1), augment=[{"name": "mixup"}])
+    with pytest.raises(SpecError, match=r"mixed images have no one label, .*; expected no mixup and no cutmix"):
+        next(arrays(BatchIterator(samples, how)))

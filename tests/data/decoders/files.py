@@ -32,6 +32,15 @@ def with_chunk(png, name, data):
     return png[:33] + chunk + png[33:]
 
 
+def animated():
+    """A PNG of two frames (APNG): colours, and noise that is laid over a part of them."""
+    over = Image.fromarray(np.dstack([NOISE, np.full(NOISE.shape[:2], 128, np.uint8)]))
+    frames = [Image.fromarray(SMOOTH[:50, :33]).convert("RGBA"), over]
+    buffer = io.BytesIO()
+    frames[0].convert("RGB").save(buffer, "PNG", save_all=True, append_images=[over.convert("RGB")], blend=1)
+    return buffer.getvalue()
+
+
 JPEGS = {
     "4:2:0": encoded(SMOOTH, "JPEG", quality=80),
     "4:2:2": encoded(NOISE, "JPEG", subsampling=1),
@@ -56,6 +65,7 @@ PNGS = {
     "a transparent grey": encoded(NOISE[..., 0], "PNG", transparency=7),
     "held 6": encoded(NOISE, "PNG", exif=held(6)),
     "gamma": with_chunk(encoded(NOISE, "PNG"), b"gAMA", struct.pack(">I", 22_222)),
+    "animated": animated(),
     "background": with_chunk(encoded(NOISE, "PNG"), b"bKGD", bytes(6)),
 }
 FILES = {**{f"jpeg, {name}": media for name, media in JPEGS.items()}, **{f"png, {k}": v for k, v in PNGS.items()}}

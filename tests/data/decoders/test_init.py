@@ -87,5 +87,5 @@ def test_pillow_is_always_there(without):
         ConfigError, match=r"decoder 'fast' needs simplejpeg. pip install 'airflow-mlplat\[images\]', or"
     ):
         read_image(JPEGS["grey"], 3, "fast")
-    with pytest.raises(ConfigError, match=r"decoder 'opencv' needs opencv-python-headless. pip install 'airflow-mlpl"):
+    with pytest.raises(ConfigError, match=r"decoder 'opencv' needs opencv-python-headless 4.10 or newer. pip"):
         read_image(JPEGS["grey"], 3, "opencv")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from airflow_mlplat.data.decoders import opencv
+from airflow_mlplat.errors import DataError
 from tests.data.decoders.files import JPEGS, PNGS
 
 
@@ -18,3 +21,11 @@ def test_ordinary_pngs():
     assert opencv.read_png(PNGS["colours"], 1) is None
     assert opencv.read(PNGS["grey"], 1) is not None
     assert opencv.read_png(PNGS["grey"][:20], 1) is None
+
+
+def test_a_bomb_is_not_unpacked():
+    media = bytearray(JPEGS["grey"])
+    at = media.index(b"\xff\xc0") + 5
+    media[at : at + 4] = (60_000).to_bytes(2, "big") * 2
+    with pytest.raises(DataError, match="image is too large; expected at most 100000000 pixels; got 60000 x 60000"):
+        opencv.read(bytes(media), 3)
