@@ -62,12 +62,16 @@ class ShardIndex:
         label = self._record(row)[3]
         return label if self._table is None else int(self._table[label])
 
-    def labels(self, rows: np.ndarray) -> np.ndarray:
-        """The labels of rows: int64 (k,) → int64 (k,)."""
+    def records(self, rows: np.ndarray) -> np.ndarray:
+        """The records of rows: int64 (k,) → (k,) of `INDEX_DTYPE`, labels as in the shard."""
         places = rows - self.start
         if self.gaps:
             places = places + np.searchsorted(np.array(self.gaps), places, "right")
-        labels = self._all()["label"][places].astype(np.int64, copy=False)
+        return self._all()[places]
+
+    def labels(self, rows: np.ndarray) -> np.ndarray:
+        """The labels of rows: int64 (k,) → int64 (k,)."""
+        labels = self.records(rows)["label"].astype(np.int64, copy=False)
         return labels if self._table is None else self._table[labels]
 
     def _record(self, row: int) -> tuple[int, int, int, int]:

@@ -15,9 +15,8 @@ from benchmarks.augmentation import STEPS
 from benchmarks.images import CLASSES, Images
 from benchmarks.peer import BATCH, SIDE, WORKERS, Batches, Raw
 
-CHUNK, READ = 16_384, 8
-"""Positions whose rows are found at once, and rows that are read by one call: few, so that the memory of their media is
-in the processor's cache when it is used again."""
+CHUNK = 16_384
+"""Positions whose rows are found at once."""
 
 
 class Ours:
@@ -34,7 +33,7 @@ class Ours:
         return _raw(open_samples(folder), repeat, check=False)
 
     def checked(self, folder: Path, repeat: bool) -> Raw:
-        """As jobs read: the CRC-32C of every sample compared."""
+        """The CRC-32C of every sample compared."""
         return _raw(open_samples(folder), repeat, check=True)
 
     def decoded(self, folder: Path, repeat: bool) -> Batches:
@@ -51,9 +50,7 @@ def _raw(samples: Samples, repeat: bool, check: bool) -> Raw:
             positions = np.arange(start, min(start + CHUNK, len(samples)))
             rows = permute(positions, len(samples), 0, epoch, samples.ref.digest)
             labels = samples.labels[rows].tolist()
-            chosen = rows.tolist()
-            for at in range(0, len(chosen), READ):
-                yield from zip(samples.media_at(chosen[at : at + READ], check), labels[at : at + READ])
+            yield from zip(samples.media_of(rows, check), labels)
 
 
 def _batches(folder: Path, repeat: bool, **options: Any) -> Batches:

@@ -110,7 +110,7 @@ class Frameworks:
             return list(pool.map(lambda call: self.run(*call), calls))
 
 
-@pytest.mark.proof("one-stream")
+@pytest.mark.proof("one-stream", slow=True)
 def test_one_stream(proof: Proof, photos: tuple[str, Ref]) -> None:
     frameworks = Frameworks(*photos)
     samples = Samples(open_store(photos[0]), photos[1])

@@ -86,7 +86,7 @@ def together(folder: Path, data: dict, epochs: int) -> list[Trainer]:
     return [Trainer(folder, framework, data, stream, epochs) for framework in PYTHONS]
 
 
-@pytest.mark.proof("shared-stream")
+@pytest.mark.proof("shared-stream", slow=True)
 def test_shared_stream(proof: Proof, tmp_path: Path) -> None:
     data = make_store(tmp_path / "store")
     before, expected = alone(tmp_path, data)

@@ -140,7 +140,11 @@ def test_no_samples(store, write):
     for ref in (write(rows=[]), build(store, [write(rows=[])], [[]])):
         read = Samples(store, ref)
         assert (len(read), read.shard_ends.tolist(), read.span_ends.tolist()) == (0, [], [0])
-        assert (read.labels.tolist(), read.labels_at(np.empty(0, np.int64)).tolist(), read.media_at([])) == ([], [], [])
+        assert (read.labels.tolist(), read.labels_at(np.empty(0, np.int64)).tolist(), list(read.media_of([]))) == (
+            [],
+            [],
+            [],
+        )
         assert read.keys().tolist() == []
 
 
@@ -176,12 +180,12 @@ def test_a_reader_of_ones_own(store, span, samples):
 def test_bulk_and_unchecked(store, write, samples, flip):
     span = write(rows=samples[:3])
     read = Samples(store, span)
-    assert read.media_at([2, 0]) == [samples[2].media, samples[0].media]
+    assert list(read.media_of([2, 0])) == [samples[2].media, samples[0].media]
     flip("shards/*.tar", 512)
     assert read.media(0, check=False) != samples[0].media
-    assert read.media_at([0], check=False) == [read.media(0, check=False)]
+    assert list(read.media_of([0], check=False)) == [read.media(0, check=False)]
     with pytest.raises(CorruptionError, match=r"'k/000\.x'"):
-        read.media_at([1, 0])
+        list(read.media_of([1, 0]))
 
 
 def test_every_row_dropped(store, write, samples):
@@ -308,10 +312,22 @@ def test_a_reader_may_mend_its_copy(store, span, samples, mended):
             content = self.own.read(shard, offset, size)
             return bytes([content[0] ^ 1]) + content[1:] if self.damaged else content
 
-    for read in (lambda given: given.media(0), lambda given: given.media_at([0])[0]):
+    for read in (lambda given: given.media(0), lambda given: next(given.media_of([0]))):
         given = Samples(store, span, Damaged())
         if mended:
             assert read(given) == samples[0].media
         else:
             with pytest.raises(CorruptionError, match="is damaged; expected CRC-32C"):
                 read(given)
+
+
+def test_media_of_many_rows_are_those_of_each(store, write):
+    """More rows than are looked up one by one: a shard at a time, over gaps, in the order asked for."""
+    refs = [write(f"2026-01-0{day}") for day in (1, 2)]
+    read = Samples(store, build(store, refs, [[3, 4], [0]]))
+    rows = np.random.RandomState(0).permutation(np.tile(np.arange(len(read)), 60))
+    assert len(rows) > 8 * len(read.shard_ends)
+    assert list(read.media_of(rows)) == [read.media(int(row)) for row in rows]
+    for outside in (-1, len(read)):
+        with pytest.raises(IndexError, match=f"row {outside} of {len(read)} samples"):
+            next(read.media_of(np.append(rows, outside)))

@@ -152,8 +152,8 @@ def test_without_opencv():
     told = subprocess.check_output([sys.executable, "-c", WITHOUT_OPENCV.format(steps=steps)], text=True).splitlines()
     fix = "pip install 'airflow-mlplat[images]'."
     assert told == [
-        f"augment 'rotate' needs opencv-python-headless. {fix}",
-        f"augment 'translate' needs opencv-python-headless. {fix}",
-        f"augment 'mixup' needs opencv-python-headless. {fix}",
+        f"augment 'rotate' needs opencv-python-headless 4.10 or newer. {fix}",
+        f"augment 'translate' needs opencv-python-headless 4.10 or newer. {fix}",
+        f"augment 'mixup' needs opencv-python-headless 4.10 or newer. {fix}",
         "crop works", "pad_and_crop works", "translate works", "erase works", "cutmix works",
     ]  # fmt: skip
