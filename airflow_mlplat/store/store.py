@@ -22,8 +22,8 @@ _CHUNK_BYTES = 1 << 20
 
 
 def open_store(url: str | Path) -> Store:
-    """The store at `/path` or `file:///path`, which need not exist: the first write makes it. For reading also one at
-    `http://…`, `https://…`, `s3://…` or `webhdfs://…`.
+    """The store at `/path` or `file:///path`, which need not exist: the first write makes it; or at `s3://bucket/path`.
+    For reading also one at `http://…`, `https://…` or `webhdfs://…`.
 
     Raises:
         ConfigError: No URL, or one of an unknown scheme.
