@@ -187,10 +187,13 @@ class Samples:
         numbers, records = np.empty(len(rows), np.int64), np.empty(len(rows), INDEX_DTYPE)
         for number, chosen in self._by_shard(rows):
             numbers[chosen], records[chosen] = number, self._indexes[number].records(rows[chosen])
-        columns = (numbers, records["offset"], records["size"], records["crc32c"], rows)
-        for number, offset, size, crc, row in zip(*(column.tolist() for column in columns)):
-            media = read(shards[number], offset, size)
-            yield media if not check or crc32c(media) == crc else self._mended(row, media)
+        named = map(shards.__getitem__, numbers.tolist())
+        medias = map(read, named, records["offset"].tolist(), records["size"].tolist())
+        if not check:
+            yield from medias
+            return
+        for media, crc, row in zip(medias, records["crc32c"].tolist(), rows.tolist()):
+            yield media if crc32c(media) == crc else self._mended(row, media)
 
     def _by_shard(self, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """(shard's number, int64 places in `rows`) of each shard that some of the rows, at least one, lie in."""
