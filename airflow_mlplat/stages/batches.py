@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from airflow_mlplat.data import BatchIterator, SampleSource, Subset
+from collections.abc import Iterator
+from types import TracebackType
+
+from airflow_mlplat.data import Batch, BatchIterator, SampleSource
 from airflow_mlplat.data.shared import SharedIterator, StreamOptions
 from airflow_mlplat.stages.job import Job
 from airflow_mlplat.stages.options import TrainOptions
+
+_NO_END = 1 << 31
+"""Epochs, for a loop that goes on beyond those of its options."""
 
 
 def steps_per_epoch(samples: int, batch_size: int) -> int:
@@ -13,11 +19,11 @@ def steps_per_epoch(samples: int, batch_size: int) -> int:
     return max(1, samples // batch_size)
 
 
-def stream_of(job: Job, samples: Subset, options: TrainOptions) -> StreamOptions | None:
+def stream_of(job: Job, options: TrainOptions) -> StreamOptions | None:
     """How a training's batches are shared with others on the host; None if they are not."""
     if options.shared_by == 1 or job.host is None:
         return None
-    return StreamOptions(job.host.streams, job.store.url, samples.rows, job.host, consumers=options.shared_by)
+    return StreamOptions(job.host.streams, job.store.url, job.host, consumers=options.shared_by)
 
 
 def training_batches(
@@ -33,13 +39,39 @@ def training_batches(
     return BatchIterator(samples, how, epochs) if stream is None else SharedIterator(samples, how, epochs, stream)
 
 
-def epoch_batches(
-    samples: SampleSource, options: TrainOptions, epoch: int, stream: StreamOptions | None = None
-) -> BatchIterator | SharedIterator:
-    """The same batches, of one epoch, 0, 1, …."""
-    iterator = training_batches(samples, options, epoch + 1, stream)
-    iterator.set_state({**iterator.get_state(), "epoch": epoch, "position": 0})
-    return iterator
+class EpochBatches:
+    """The same batches, of whichever epoch is asked for, even of several at a time.
+
+    An iterator whose pass is over serves the next one too, so that a stream is joined, and others waited for, once.
+
+    Args:
+        samples, options, stream: As of `training_batches`.
+    """
+
+    def __init__(self, samples: SampleSource, options: TrainOptions, stream: StreamOptions | None = None) -> None:
+        self._samples, self._options, self._stream = samples, options, stream
+        self._idle: dict[int, BatchIterator | SharedIterator] = {}  # epochs that it has → one that is not in use
+
+    def __enter__(self) -> EpochBatches:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for iterator in self._idle.values():
+            iterator.close()
+        self._idle.clear()
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches of an epoch, 0, 1, …."""
+        epochs = self._options.epochs if epoch < self._options.epochs else _NO_END
+        iterator = self._idle.pop(epochs, None)
+        if iterator is None:
+            iterator = training_batches(self._samples, self._options, epochs, self._stream)
+        try:
+            iterator.set_state({**iterator.get_state(), "epoch": epoch, "position": 0})
+            yield from iterator.epoch()
+        finally:
+            if self._idle.setdefault(epochs, iterator) is not iterator:
+                iterator.close()
 
 
 def in_order(samples: SampleSource, options: TrainOptions, batch_size: int) -> BatchIterator:

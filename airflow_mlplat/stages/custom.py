@@ -23,7 +23,7 @@ import numpy as np
 
 from airflow_mlplat.contract import canonical_json
 from airflow_mlplat.errors import BuildError
-from airflow_mlplat.stages.batches import epoch_batches, steps_per_epoch
+from airflow_mlplat.stages.batches import EpochBatches, steps_per_epoch
 from airflow_mlplat.stages.build_file import BuildFile
 from airflow_mlplat.stages.checkpoint import Checkpoint
 from airflow_mlplat.stages.loop import Trained, Training
@@ -35,6 +35,7 @@ class TrainContext:
 
     Args:
         training: What there is to train with.
+        batches: Of its samples.
 
     Attributes:
         model: What `build(params)` returned.
@@ -44,14 +45,14 @@ class TrainContext:
         classes: Names of the classes, in the order of the labels.
     """
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: Training, batches: EpochBatches) -> None:
         self.log, self.options, self.params = training.log, training.options, training.options.params
         self.model = training.trainer.model
         self.classes = training.samples.classes
         self.epochs: list[dict[str, Any]] = []
         self.steps, self.resumed_from = 0, 0
         self._trainer, self._samples, self._checkpoints = training.trainer, training.samples, training.checkpoints
-        self._stream = training.stream
+        self._batches = batches
 
     def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The batches of an epoch, 0, 1, …: images uint8 (n, H, W, C), labels int64 (n,). In our loop's order.
@@ -60,11 +61,10 @@ class TrainContext:
         """
         per_epoch = steps_per_epoch(len(self._samples), self.options.batch_size)
         progress = ProgressLog(self.log, self.options, per_epoch, self.steps)
-        with epoch_batches(self._samples, self.options, epoch, self._stream) as batches:
-            for batch in batches:
-                yield batch.images, batch.targets(len(self.classes))
-                self.steps += 1
-                progress.tell(self.steps)
+        for batch in self._batches.epoch(epoch):
+            yield batch.images, batch.targets(len(self.classes))
+            self.steps += 1
+            progress.tell(self.steps)
 
     def report(self, **metrics: float) -> None:
         """Record an epoch's metrics: numbers by name."""
@@ -112,8 +112,10 @@ def train_by_user(training: Training, build_file: BuildFile) -> Trained:
     function = build_file.train
     if function is None:
         raise BuildError("the build file has no function train", expected="def train(ctx):")
-    ctx, started = TrainContext(training), time.monotonic()
-    with build_file.blamed("train(ctx)"):
-        function(ctx)
+    started = time.monotonic()
+    with EpochBatches(training.samples, training.options, training.stream) as batches:
+        ctx = TrainContext(training, batches)
+        with build_file.blamed("train(ctx)"):
+            function(ctx)
     stats = {"resumed_from": ctx.resumed_from, "training_seconds": round(time.monotonic() - started, 3)}
     return Trained(ctx.epochs, ctx.steps, len(training.samples), stats)

@@ -40,7 +40,7 @@ def run(job: Job) -> Outcome:
         options.batch_size,
     )  # fmt: skip
     checkpoints = Checkpoints(job.directory / CHECKPOINTS, job.spec.key, job.log)
-    stream = stream_of(job, training, options)
+    stream = stream_of(job, options)
     work = Training(job.log, options, trainer, training, validation, checkpoints, stream)
     trained = Loop(work).run() if build_file.train is None else train_by_user(work, build_file)
     return Outcome({"model": _put(job, work, trained)}, _metrics(trained), trained.stats)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import threading
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ import pytest
 from airflow_mlplat.contract import JobSpec
 from airflow_mlplat.data import Subset
 from airflow_mlplat.data.cache import HostCache
+from airflow_mlplat.data.iterator import THREADS
+from airflow_mlplat.data.shared.client import join
+from airflow_mlplat.data.shared.spec import StreamSpec
 from airflow_mlplat.stages import Job
-from airflow_mlplat.stages.batches import epoch_batches, in_order, steps_per_epoch, stream_of, training_batches
+from airflow_mlplat.stages.batches import EpochBatches, in_order, steps_per_epoch, stream_of, training_batches
 from airflow_mlplat.stages.options import TrainOptions
 from airflow_mlplat.store import Samples
 
@@ -38,10 +42,37 @@ def test_an_epochs_batches_are_those_of_the_whole_training(samples):
     options = TrainOptions(shape=(8, 8, 1), batch_size=32, epochs=3, seed=4)
     with training_batches(samples, options) as batches:
         whole = [(batch.epoch, batch.digest()) for batch in batches]
-    for epoch in (2, 0):
-        with epoch_batches(samples, options, epoch) as batches:
-            assert [batch.digest() for batch in batches] == [made for of, made in whole if of == epoch]
+    with EpochBatches(samples, options) as batches:
+        for epoch in (2, 0, 0):
+            assert [batch.digest() for batch in batches.epoch(epoch)] == [made for of, made in whole if of == epoch]
     assert len({made for _, made in whole}) == 6
+
+
+def digests(batches):
+    return [batch.digest() for batch in batches]
+
+
+def test_epochs_that_are_broken_off_and_at_the_same_time_and_beyond_the_last(samples):
+    how = options()
+    with training_batches(samples, how, 5) as batches:
+        whole = digests(batches)
+    with EpochBatches(samples, how) as batches:
+        assert next(batches.epoch(1)).digest() == whole[4]
+        pairs = zip(batches.epoch(0), batches.epoch(1), batches.epoch(3), batches.epoch(4))
+        assert [[batch.digest() for batch in pair] for pair in pairs] == list(
+            map(list, zip(*(whole[4 * epoch : 4 * epoch + 4] for epoch in (0, 1, 3, 4))))
+        )
+        assert digests(batches.epoch(1)) == whole[4:8]
+        assert digests(batches.epoch(4)) == whole[16:]
+
+
+def test_no_thread_is_left_of_epochs(samples):
+    with EpochBatches(samples, options()) as batches:
+        begun = batches.epoch(0)
+        next(begun)
+        begun.close()
+        list(batches.epoch(1))
+    assert [thread for thread in threading.enumerate() if thread.name.startswith(THREADS)] == []
 
 
 def test_in_order_gives_all_once(samples):
@@ -58,21 +89,36 @@ def job(store, tmp_path):
     return make
 
 
-def test_batches_are_shared_when_asked_for_and_where_they_can_be(job, samples, tmp_path):
-    part, alone, shared = Subset(samples, np.arange(50)), options(), options(shared_by=2)
+def test_batches_are_shared_when_asked_for_and_where_they_can_be(job, tmp_path):
+    alone, shared = options(), options(shared_by=2)
     host = HostCache(tmp_path / "cache", 1 << 20)
-    assert stream_of(job(host), part, alone) is None
-    assert stream_of(job(None), part, shared) is None
-    stream = stream_of(job(host), part, shared)
+    assert stream_of(job(host), alone) is None
+    assert stream_of(job(None), shared) is None
+    stream = stream_of(job(host), shared)
     assert (stream.directory, stream.consumers, stream.cache) == (tmp_path / "cache/streams", 2, host)
-    assert stream.rows.tolist() == list(range(50))
 
 
 def test_shared_batches_are_the_same(job, samples, tmp_path):
     part, how = Subset(samples, np.arange(5, 70)), options(shared_by=2)
-    stream = dataclasses.replace(stream_of(job(HostCache(tmp_path / "c", 1)), part, how), consumers=1)
+    stream = dataclasses.replace(stream_of(job(HostCache(tmp_path / "c", 1)), how), consumers=1)
     with training_batches(part, how) as plain, training_batches(part, how, stream=stream) as shared:
         assert [batch.digest() for batch in shared] == [batch.digest() for batch in plain]
         assert shared.stats()["own"] == 0
-    with epoch_batches(part, how, 1) as plain, epoch_batches(part, how, 1, stream) as shared:
-        assert [batch.digest() for batch in shared] == [batch.digest() for batch in plain]
+    with EpochBatches(part, how) as plain, EpochBatches(part, how, stream) as shared:
+        assert digests(shared.epoch(1)) == digests(plain.epoch(1))
+
+
+def test_an_absent_partner_is_waited_for_once(job, samples, tmp_path):
+    how = TrainOptions(shape=(8, 8, 1), batch_size=16, epochs=4, shared_by=2)
+    stream = dataclasses.replace(stream_of(job(HostCache(tmp_path / "c", 1)), how), gather_seconds=0.3)
+    seen = []
+    with EpochBatches(samples, how) as plain, EpochBatches(samples, how, stream) as shared:
+        for epoch in range(4):
+            batches = shared.epoch(epoch)
+            found = [next(batches)]
+            looking = join(StreamSpec.of(samples, how.batches(drop_remainder=True), stream), 1)
+            seen.append(looking.stats())
+            looking.close()
+            assert digests([*found, *batches]) == digests(plain.epoch(epoch))
+    assert [told["gatherings"] for told in seen] == [1] * 4
+    assert len({told["pid"] for told in seen}) == 1

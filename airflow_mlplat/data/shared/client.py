@@ -21,8 +21,8 @@ from airflow_mlplat.data.shared.slots import copied, read
 from airflow_mlplat.data.shared.spec import StreamSpec
 from airflow_mlplat.errors import PlatformError
 
-HELD = 4
-"""Batches that a consumer may hold in slots; of further ones it is given copies, so that slots stay few."""
+COPIED_FROM = 4
+"""A consumer that holds so many batches in slots is given copies of further ones, so that slots stay few."""
 _RETRY_SECONDS = 0.02
 
 
@@ -64,7 +64,7 @@ class Client:
             raise Gone("server's batch cannot be read", got=error) from error
 
     def stats(self) -> dict[str, Any]:
-        """What the server counted: batches decoded, consumers that take part, and were expelled, CPU seconds.
+        """What the server counted: batches decoded, consumers, those expelled, how often they gathered, CPU seconds.
 
         Raises:
             Gone: As above.
@@ -94,7 +94,7 @@ class Client:
         batch, mapped = read(self._folder, told)
         _check(batch, self._options, place)
         lease = told["lease"]
-        if len(self._held) >= HELD:
+        if len(self._held) >= COPIED_FROM:
             self._released.append(lease)
             return copied(batch)
         self._held.add(lease)

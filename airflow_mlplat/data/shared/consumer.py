@@ -34,14 +34,13 @@ class SharedIterator:
     Their arrays are their own here too: they lie in private pages, so that a change is seen by nobody else.
 
     Args:
-        samples: To be read when this decodes for itself: those that `stream` tells the server of.
+        samples: Those of a store, or a subset of them. The server opens them itself, and this when it has to decode.
         options: How batches are made.
         epochs: Passes over the samples; None for ever.
         stream: How they are shared.
 
     Raises:
         DataError, SpecError: As `BatchIterator`.
-        SpecError: The samples are not as many as the stream's rows.
     """
 
     _client: Client | None = None
@@ -49,12 +48,10 @@ class SharedIterator:
     def __init__(
         self, samples: SampleSource, options: IteratorOptions, epochs: int | None, stream: StreamOptions
     ) -> None:
-        if stream.rows is not None and len(stream.rows) != len(samples):
-            raise SpecError("samples are not the stream's rows", expected=len(stream.rows), got=len(samples))
         self._own = BatchIterator(samples, options, epochs)
         self.options = options
         self._n, self._epochs = len(samples), _FOREVER if epochs is None else epochs
-        self._spec = StreamSpec(samples.ref, options, stream)
+        self._spec = StreamSpec.of(samples, options, stream)
         self._pass_now: object = None
         self._counts: dict[str, Any] = {
             "shared": 0, "own": 0, "wait_seconds": 0.0, "expelled": 0, "reason": "", "server": None,

@@ -35,8 +35,10 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "apart": {"expelled": bool},
     "wait": {},
     "ended": {"reason": str},
-    "counted": {"decoded": int, "expelled": int, "consumers": int, "cpu_seconds": float, "pid": int},
-}
+    "counted": {
+        "decoded": int, "expelled": int, "consumers": int, "gatherings": int, "cpu_seconds": float, "pid": int,
+    },
+}  # fmt: skip
 """Type of message → its fields and their types."""
 
 

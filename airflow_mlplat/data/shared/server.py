@@ -31,8 +31,8 @@ TICK_SECONDS = 0.1
 """Between two looks at the clock; patience is measured by it."""
 STALL_SECONDS = 1.0
 """More time than this between two looks is the machine's or the server's own fault, and no consumer's."""
-HELD = 6
-"""Batches that one consumer may hold at once; ours copies before that, see `client.HELD`."""
+MOST_LEASES = 6
+"""Who holds more batches at once is sent away; our consumers never do, see `client.COPIED_FROM`."""
 
 
 class Server:
@@ -53,7 +53,7 @@ class Server:
         self._producer = Producer(spec, self._slots, self._lock)
         self._peers: dict[int, Peer] = {}
         self._count = self._leases = 0
-        self._gathered = False
+        self._gathered, self._gatherings = False, 0
         self._ending = ""
         self._decoded = self._expelled = 0
         self._now = self._idle_since = self._gathering_since = self._beat = time.monotonic()
@@ -86,7 +86,8 @@ class Server:
             self._idle_since = self._now
         elif self._now - self._idle_since > self._stream.idle_seconds:
             self._end("it had no consumer")
-        if any(self._pace.waits_for_others(peer.number) for peer in self._peers.values() if peer.place is not None):
+        self._answer()  # so that whoever is in the way now is not one that waits itself
+        if self._gathered and self._anyone_waits_for_others():
             for number in self._pace.hold_up(min(self._now - last, STALL_SECONDS)):
                 self._expel(number)
         if self._now - self._beat > HEARTBEAT_SECONDS:
@@ -95,15 +96,19 @@ class Server:
                 self._end("its folder was removed")
             for peer in [peer for peer in self._peers.values() if peer.place is not None]:
                 self._say(peer, "wait")
-        self._serve()
+        self._have_made()
+
+    def _anyone_waits_for_others(self) -> bool:
+        return any(self._pace.waits_for_others(peer.number) for peer in self._peers.values() if peer.place is not None)
 
     def _expel(self, number: int) -> None:
+        """It waits for nothing: a batch of the window is given at once to one that asks for it, see `_answer`."""
         self._expelled += 1
         self._peers[number].expelled = True
         self._release(self._peers[number], lost=True)
 
-    def _serve(self) -> None:
-        """Answer all that can be answered, and have the next batch made."""
+    def _answer(self) -> None:
+        """Give all that can be given."""
         if not self._gathered:
             asked = sum(peer.asked for peer in self._peers.values())
             late = self._now - self._gathering_since > self._stream.gather_seconds
@@ -111,6 +116,9 @@ class Server:
         if self._gathered:
             for peer in [peer for peer in self._peers.values() if peer.place is not None]:
                 self._give(peer)
+
+    def _have_made(self) -> None:
+        """Have the next batch made."""
         if self._producer.busy:
             return
         begun = self._pace.begin(max((peer.epochs for peer in self._peers.values()), default=0))
@@ -127,7 +135,7 @@ class Server:
         self._leases += 1
         peer.leases[self._leases] = product.slot
         product.slot.leases += 1
-        if len(peer.leases) > HELD:
+        if len(peer.leases) > MOST_LEASES:
             self._lose(peer)
         else:
             self._say(peer, "batch", lease=self._leases, **product.told)
@@ -141,6 +149,7 @@ class Server:
         self._count += 1
         if not self._peers:
             self._gathered, self._gathering_since = False, time.monotonic()
+            self._gatherings += 1
         self._peers[peer.number] = peer
         self._selector.register(connection, selectors.EVENT_READ, lambda _: self._hear(peer))
 
@@ -179,6 +188,7 @@ class Server:
             attached, gone = self._pace.attach(peer.number, place)
             self._leave_window(gone)
             if not attached:
+                peer.place = None  # of a question that is not answered yet
                 self._say(peer, "apart", expelled=peer.expelled)
                 return
         peer.place, peer.expelled = place, False
@@ -186,7 +196,7 @@ class Server:
     def _stats(self, peer: Peer, _: dict[str, Any]) -> None:
         self._say(
             peer, "counted", decoded=self._decoded, expelled=self._expelled, consumers=len(self._peers),
-            cpu_seconds=self._spent + time.process_time(), pid=os.getpid(),
+            gatherings=self._gatherings, cpu_seconds=self._spent + time.process_time(), pid=os.getpid(),
         )  # fmt: skip
 
     def _collect(self, _: int) -> None:

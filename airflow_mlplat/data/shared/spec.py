@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,6 @@ class StreamOptions:
     Args:
         directory: A local folder that all consumers have, best on a tmpfs; made if it is not there.
         store: URL of the store that the samples lie in.
-        rows: int64 (n,), ascending: which rows of the span or dataset the samples are. None for all.
         cache: Where the server keeps the shards of a distant store; None reads them from there again and again.
         consumers: How many are to share it. The first batch waits for so many, so that none is late.
         window: Batches that lie between the first and the last consumer at most.
@@ -60,7 +60,6 @@ class StreamOptions:
 
     directory: Path
     store: str
-    rows: np.ndarray | None = None
     cache: HostCache | None = None
     consumers: int = 1
     window: int = 8
@@ -78,13 +77,6 @@ class StreamOptions:
             if not isinstance(value, kinds) or isinstance(value, bool) or not value >= least:
                 kind = "number" if float in kinds else "whole number"
                 raise SpecError(f"{name} must be a {kind}", expected=f"{least} or more", got=repr(value))
-        if self.rows is not None and (self.rows.ndim != 1 or self.rows.dtype != np.int64 or _descends(self.rows)):
-            got = f"{self.rows.dtype} {self.rows.shape}"
-            raise SpecError("rows are no rows of samples", expected="int64 (n,), ascending from 0", got=got)
-
-
-def _descends(rows: np.ndarray) -> bool:
-    return bool(len(rows)) and (rows[0] < 0 or bool((np.diff(rows) <= 0).any()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,16 +87,25 @@ class StreamSpec:
         ref: The span or dataset.
         options: How batches are made.
         stream: How they are shared.
+        rows: int64 (n,), ascending: which of its manifest's rows are read. None for all.
     """
 
     ref: Ref
     options: IteratorOptions
     stream: StreamOptions
+    rows: np.ndarray | None = None
 
-    @property
+    @classmethod
+    def of(cls, samples: SampleSource, options: IteratorOptions, stream: StreamOptions) -> StreamSpec:
+        """The stream that gives these samples' batches: all of a manifest, or a subset, be it of a subset."""
+        if samples.rows_digest is None:
+            return cls(samples.ref, options, stream)
+        return cls(samples.ref, options, stream, samples.manifest_rows(np.arange(len(samples), dtype=np.int64)))
+
+    @cached_property
     def identity(self) -> str:
         """SHA-256 of all that the batches' bytes depend on. Where the store lies, and how it is shared, is not part."""
-        rows = self.stream.rows
+        rows = self.rows
         made = {name: value for name, value in _options(self.options).items() if name not in _WITHOUT_EFFECT}
         return digest(
             {
@@ -127,7 +128,7 @@ class StreamSpec:
         store = open_store(self.stream.store)
         reader = None if self.stream.cache is None else self.stream.cache.reader(store)
         samples = Samples(store, self.ref, reader)
-        return samples if self.stream.rows is None else Subset(samples, self.stream.rows)
+        return samples if self.rows is None else Subset(samples, self.rows)
 
     def save(self) -> None:
         """Write it into its folder."""
@@ -135,9 +136,9 @@ class StreamSpec:
         cache = self.stream.cache
         kept = None if cache is None else {"folder": str(cache.folder), "max_bytes": cache.max_bytes}
         document = {"ref": self.ref.to_json(), "options": _options(self.options), "stream": stream, "cache": kept}
-        if self.stream.rows is not None:
-            np.save(self.folder / ROWS, self.stream.rows)
-        (self.folder / SPEC).write_bytes(canonical_json({**document, "rows": self.stream.rows is not None}))
+        if self.rows is not None:
+            np.save(self.folder / ROWS, self.rows)
+        (self.folder / SPEC).write_bytes(canonical_json({**document, "rows": self.rows is not None}))
 
     @classmethod
     def load(cls, folder: Path) -> StreamSpec:
@@ -151,8 +152,8 @@ class StreamSpec:
             rows = np.load(folder / ROWS, allow_pickle=False) if document["rows"] else None
             kept = document["cache"]
             cache = None if kept is None else HostCache(Path(kept["folder"]), kept["max_bytes"])
-            stream = StreamOptions(folder.parent, rows=rows, cache=cache, **document["stream"])
-            return cls(Ref.from_json(document["ref"]), IteratorOptions(**document["options"]), stream)
+            stream = StreamOptions(folder.parent, cache=cache, **document["stream"])
+            return cls(Ref.from_json(document["ref"]), IteratorOptions(**document["options"]), stream, rows)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SpecError(
                 f"{folder / SPEC} is no spec of a stream", got=f"{type(error).__name__}: {error}"

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from airflow_mlplat.data import BatchIterator
+from airflow_mlplat.data import BatchIterator, Subset
 from airflow_mlplat.data.adapters.numpy import arrays
 from airflow_mlplat.data.shared import SharedIterator
-from airflow_mlplat.data.shared.client import HELD
+from airflow_mlplat.data.shared.client import COPIED_FROM
 from airflow_mlplat.data.shared.consumer import StreamSpec
 from airflow_mlplat.data.shared.folder import Lock
 from airflow_mlplat.data.shared.protocol import listen, pack
@@ -66,15 +66,28 @@ def test_batches_of_other_options(samples, options, stream, plain, changed):
         assert iterator.get_state() == other.get_state()
 
 
-def test_a_part_of_the_samples(samples, options, stream, plain):
-    from airflow_mlplat.data import Subset
+def test_parts_of_the_samples(samples, options, stream, plain):
+    """Each has its own batches, also at the same time, and whether it is a part of all or of a part."""
+    third, of_third = Subset(samples, np.arange(0, 200, 3)), Subset(Subset(samples, np.arange(0, 200, 3)), np.arange(9))
+    parts = [samples, third, Subset(samples, np.arange(67)), of_third]
+    iterators = [SharedIterator(part, options(), 1, stream()) for part in parts]
+    found = [[told(batch) for batch in iterator] for iterator in iterators]
+    assert found == [plain(part, options()) for part in parts]
+    assert len({json.dumps(batches) for batches in found}) == 4
+    assert [iterator.stats()["own"] for iterator in iterators] == [0] * 4
+    for iterator in iterators:
+        iterator.close()
 
-    part = Subset(samples, np.arange(0, 200, 3))
-    with SharedIterator(part, options(), 1, stream(rows=np.arange(0, 200, 3))) as iterator:
-        assert [told(batch) for batch in iterator] == plain(part, options())
-        assert iterator.stats()["own"] == 0
-    with pytest.raises(SpecError, match=r"samples are not the stream's rows; expected 3; got 200"):
-        SharedIterator(samples, options(), 1, stream(rows=np.arange(3)))
+
+def test_a_part_of_a_part_is_shared_with_who_has_the_same_rows(samples, options, stream, plain):
+    of_part = Subset(Subset(samples, np.arange(0, 200, 2)), np.arange(50))
+    same, shared = Subset(samples, np.arange(0, 100, 2)), stream(consumers=2)
+    with SharedIterator(of_part, options(), 1, shared) as first, SharedIterator(same, options(), 1, shared) as second:
+        (one, other), batches = begun_together(first, second)
+        assert batches + [[told(a), told(b)] for a, b in zip(one, other)] == [
+            batches[0], batches[0], *([batch, batch] for batch in plain(same, options())[1:]),
+        ]  # fmt: skip
+        assert second.stats()["server"]["decoded"] == 7
 
 
 def test_resume_from_every_state(samples, options, stream, plain):
@@ -189,7 +202,7 @@ def test_few_slots_however_many_are_kept(samples, options, stream):
         for batch in iterator:
             kept.append(batch)
             slots.add(len(list(iterator._spec.folder.glob("slot-*"))))
-        assert max(slots) <= 2 + HELD + 2
+        assert max(slots) <= 2 + COPIED_FROM + 2
         assert len({batch.digest() for batch in kept}) == 50
 
 

@@ -8,11 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
 from airflow_mlplat.data.shared.protocol import Inbox, connect, pack
-from airflow_mlplat.data.shared.server import HELD
+from airflow_mlplat.data.shared.server import MOST_LEASES
 from airflow_mlplat.data.shared.spec import StreamSpec
 from tests.data.shared.conftest import SECONDS, eventually
 
@@ -48,6 +49,10 @@ class Server:
     def ask(self, consumer, kind, **fields):
         """The answer to a message, None when the server closes the connection."""
         consumer.sendall(kind if isinstance(kind, bytes) else pack(kind, **fields))
+        return self.hear(consumer)
+
+    def hear(self, consumer):
+        """The answer to what was asked before."""
         while True:
             content = consumer.recv(10_000)
             if not content:
@@ -58,6 +63,10 @@ class Server:
 
     def next(self, consumer, position, released=()):
         return self.ask(consumer, "next", epoch=0, position=position, released=list(released))
+
+    def ask_for(self, consumer, position):
+        """Ask for a batch, and do not wait for it."""
+        consumer.sendall(pack("next", epoch=0, position=position, released=[]))
 
 
 @pytest.fixture
@@ -126,16 +135,16 @@ def test_another_stream(server):
 def test_one_that_lets_nothing_go_is_sent_away(server):
     one = server()
     greedy, good = one.consumer(), one.consumer()
-    for index in range(HELD):
+    for index in range(MOST_LEASES):
         assert one.next(greedy, 8 * index)["type"] == "batch"
-    assert one.next(greedy, 8 * HELD) is None
+    assert one.next(greedy, 8 * MOST_LEASES) is None
     assert one.next(good, 0)["type"] == "batch"
 
 
 def test_slots_of_the_dead_are_not_used_again(server):
     one = server(window=1, consumers=2)
     first = one.consumer()
-    first.sendall(pack("next", epoch=0, position=0, released=[]))  # it waits for the second
+    one.ask_for(first, 0)  # it waits for the second
     second = one.consumer()
     again = one.next(second, 0)
     file = again["file"]
@@ -150,6 +159,62 @@ def test_slots_of_the_dead_are_not_used_again(server):
         assert told["file"] != file
     assert len(names) <= 4
     assert not (one.spec.folder / file).exists()
+
+
+def test_nobody_is_expelled_while_others_are_waited_for(server):
+    """The first waits for the third, not the second for the first, whose batches fill the window."""
+    one = server(window=2, consumers=3, patience_seconds=0.2)
+    first, second, third, looking = (one.consumer() for _ in range(4))
+    one.ask_for(first, 0)
+    eventually(lambda: one.ask(looking, "stats")["decoded"] == 2)
+    one.ask_for(second, 16)
+    time.sleep(1)
+    one.ask_for(third, 0)
+    assert [one.hear(consumer)["position"] for consumer in (first, third, second)] == [8, 8, 24]
+    assert one.ask(looking, "stats")["expelled"] == 0
+
+
+def test_one_that_asks_just_before_its_patience_ends_is_not_expelled(server):
+    one = server(window=2, consumers=2, patience_seconds=0.2)
+    slow, quick = one.consumer(), one.consumer()
+    one.ask_for(slow, 0)
+    assert one.next(quick, 0)["position"] == one.hear(slow)["position"] == 8
+    assert [one.next(quick, position)["position"] for position in (8, 16)] == [16, 24]
+    one.process.send_signal(signal.SIGSTOP)  # so that it hears both at once, a second later
+    one.ask_for(quick, 24)
+    one.ask_for(slow, 8)
+    time.sleep(1)
+    one.process.send_signal(signal.SIGCONT)
+    assert [one.hear(consumer)["position"] for consumer in (slow, quick)] == [16, 32]
+    assert one.ask(quick, "stats")["expelled"] == 0
+
+
+def test_one_that_asks_for_something_else_before_it_is_answered(server):
+    one = server(consumers=3)
+    fickle, good, third = (one.consumer() for _ in range(3))
+    one.ask_for(good, 0)
+    one.ask_for(fickle, 0)
+    assert one.next(fickle, 160) == {"type": "apart", "expelled": False}
+    assert one.next(third, 0)["position"] == one.hear(good)["position"] == 8
+
+
+def test_it_waits_for_others_once_while_somebody_stays(server):
+    one = server()
+    first, second = one.consumer(), one.consumer()
+    first.close()
+    eventually(lambda: one.ask(second, "stats")["consumers"] == 1)
+    third = one.consumer()
+    before = one.ask(third, "stats")["gatherings"]
+    third.close()
+    second.close()
+
+    def gathers_anew():
+        consumer = one.consumer()
+        gatherings = one.ask(consumer, "stats")["gatherings"]
+        consumer.close()
+        return gatherings > before
+
+    eventually(gathers_anew)
 
 
 def test_a_stale_folder_is_taken_over(server, span, options, stream):
@@ -191,7 +256,7 @@ def test_it_ends_with_its_folder(server):
 def test_it_tells_those_who_wait_why_it_ends(server):
     one = server(consumers=2)
     consumer = one.consumer()
-    consumer.sendall(pack("next", epoch=0, position=0, released=[]))
+    one.ask_for(consumer, 0)
     eventually(lambda: consumer.recv(100))  # it waits for the second
     one.process.send_signal(signal.SIGTERM)
     content = b"".join(iter(lambda: consumer.recv(1000), b""))
