@@ -89,6 +89,7 @@ def _run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None) 
     if committed is not None:
         LOG.info("The store has the result of job %s already", spec.key[:12])
         return committed
+    store.check_writable()
     trainer = None if spec.framework is None else load_trainer(spec.framework)
     LOG.info("Job %s: stage %s of %s", spec.key[:12], spec.stage, spec.name)
     started = time.monotonic()

@@ -49,6 +49,14 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({self.url!r})"
 
+    def check_writable(self) -> None:
+        """Fail now rather than after the work whose results are to be put here.
+
+        Raises:
+            ConfigError: The store can only be read.
+        """
+        self.backend.scratch()
+
     def put_blob(self, content: bytes | Path) -> str:
         """Keep bytes, or a file's bytes, and return their SHA-256 in hex. Putting them again does nothing."""
         if isinstance(content, bytes):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
 
+from airflow_mlplat.contract import ExitCode, JobSpec
 from airflow_mlplat.errors import ConfigError
 from airflow_mlplat.runtime.host import host_cache, shard_reader
+from airflow_mlplat.runtime.runner import run
 from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
 from benchmarks.range_server import Server
 
@@ -66,3 +69,13 @@ def test_without_a_launcher_that_tells_where(served):
     assert host_cache({}) is host_cache({"MLPLAT_CACHE": ""}) is None
     with shard_reader(served, None) as reader:
         assert reader is None
+
+
+def test_a_job_on_a_store_that_can_only_be_read_fails_before_it_works(served, tmp_path):
+    def work(job):
+        raise AssertionError("it works")
+
+    spec = JobSpec("work", "photos", served.url, code_version="c", image="i")
+    assert run(spec, tmp_path, {"work": work}) == ExitCode.USER_ERROR
+    error = json.loads((tmp_path / "result.json").read_text())["error"]
+    assert (error["type"], "can only be read" in error["message"]) == ("ConfigError", True)
