@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -181,6 +182,8 @@ def test_one_that_asks_just_before_its_patience_ends_is_not_expelled(server):
     assert one.next(quick, 0)["position"] == one.hear(slow)["position"] == 8
     assert [one.next(quick, position)["position"] for position in (8, 16)] == [16, 24]
     one.process.send_signal(signal.SIGSTOP)  # so that it hears both at once, a second later
+    status = Path(f"/proc/{one.process.pid}/status")
+    eventually(lambda: "State:\tT" in status.read_text())
     one.ask_for(quick, 24)
     one.ask_for(slow, 8)
     time.sleep(1)
