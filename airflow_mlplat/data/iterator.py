@@ -46,8 +46,8 @@ class BatchIterator:
         allocate: Where the memory of images comes from.
 
     Raises:
-        DataError: There are no samples, with `drop_remainder` too few for one batch, or none of a class to draw.
-        SpecError: `epochs` is below 1, or `sampling` names an unknown class.
+        DataError: There are no samples, or with `drop_remainder` too few for one batch.
+        SpecError: `epochs` is below 1; or, when batches are asked for, `sampling` names an unknown class.
         ConfigError: An option needs a package that is not installed.
     """
 

@@ -81,4 +81,6 @@ class IteratorOptions:
                 got=f"shuffle False, window {self.window}, sampling {self.sampling!r}",
             )  # fmt: skip
         if self.window and self.sampling is not None:
-            raise SpecError("sampling draws from all shards", expected="window 0", got=self.window)
+            raise SpecError(
+                "sampling draws from all shards", expected="window 0", got=self.window, fix="leave out one of them"
+            )

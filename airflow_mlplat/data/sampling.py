@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_mlplat.data.source import SampleSource
 
 BALANCED = "balanced"
-_EXPECTED = '{"classes": "balanced"} | {"classes": {name: weight}} | {"newest_span": share}'
+_EXPECTED = '{"classes": "balanced"} | {"classes": {name: weight}} | {"newest_span": share between 0 and 1}'
 
 
 def check_sampling(sampling: Any) -> None:

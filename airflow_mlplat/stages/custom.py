@@ -4,11 +4,13 @@
 def train(ctx):
     start, state = ctx.resume()                      # (0, {}) at first, else what the last checkpoint said
     for epoch in range(start, ctx.options.epochs):
-        for images, labels in ctx.batches(epoch):    # uint8 (n, H, W, C), int64 (n,)
+        for images, labels in ctx.batches(epoch):    # uint8 (n, H, W, C), int64 (n,)*
             ...                                      # change ctx.model
         ctx.checkpoint(epoch + 1, {"momentum": ...})
         ctx.report(loss=..., accuracy=...)
 ```
+* or, where `augment` mixes images, float32 (n, classes): the shares of their classes.
+
 When it returns, the weights of `ctx.model` are stored as after our loop, and the model predicts in the same way. What
 is random in it, and whether a resumed run ends with the same weights, is its own care.
 """

@@ -41,6 +41,11 @@ def run(job: Job) -> Outcome:
     )  # fmt: skip
     checkpoints = Checkpoints(job.directory / CHECKPOINTS, job.spec.key, job.log)
     stream = stream_of(job, options)
+    if stream is not None:
+        job.log.info(
+            "Sharing batches with %d other trainings on this host; waiting for them for up to %.0f s",
+            options.shared_by - 1, stream.gather_seconds,
+        )  # fmt: skip
     work = Training(job.log, options, trainer, training, validation, checkpoints, stream)
     trained = Loop(work).run() if build_file.train is None else train_by_user(work, build_file)
     return Outcome({"model": _put(job, work, trained)}, _metrics(trained), trained.stats)

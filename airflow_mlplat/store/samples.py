@@ -47,7 +47,7 @@ class Samples:
     """
 
     def __init__(self, store: Store, ref: Ref, reader: ShardReader | None = None) -> None:
-        if ref.kind not in PARTS:
+        if not isinstance(ref, Ref) or ref.kind not in PARTS:
             raise SpecError("only spans and datasets have samples", expected="span | dataset", got=ref)
         self.ref = ref
         self._store = store

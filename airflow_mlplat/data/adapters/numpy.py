@@ -22,6 +22,6 @@ def arrays(iterator: BatchIterator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if batch.mixed is not None:
             raise SpecError(
                 "mixed images have no one label, and adapters give labels", expected="no mixup and no cutmix",
-                fix="iterate over the batches, and take batch.images and batch.targets(classes)",
+                fix="iterate over the batches, and take batch.images and batch.targets(len(samples.classes))",
             )  # fmt: skip
         yield batch.images, batch.labels

@@ -68,7 +68,10 @@ class Augmentation:
         """
         expected = (*image.shape[:2], self.shape[2]) if self.window_first else self.shape
         if image.shape != expected:
-            raise SpecError("image has a wrong shape for its augmentation", expected=expected, got=image.shape)
+            raise SpecError(
+                "image has a wrong shape for its augmentation", expected=expected, got=image.shape,
+                fix="decode it with the iterator's shape, resize and fit: data.decode",
+            )  # fmt: skip
         if not self._steps:
             return image
         image, draws = np.ascontiguousarray(image), Draws(self.seed, epoch, row, turn)
@@ -115,7 +118,8 @@ def replay(
 ) -> np.ndarray:
     """What a training saw of a sample, from what its lineage holds: the same bytes on any machine, at any time.
 
-    Only steps on samples; to replay a batch-level step, give `Augmentation.batch` all samples of the batch.
+    Only steps on samples; to replay a batch-level step, leave it out here, and give `Augmentation.batch` all samples of
+    the batch.
 
     Args:
         steps: `augment` of the job's iterator options.
@@ -128,8 +132,26 @@ def replay(
 
     Returns:
         uint8 of the shape.
+
+    Raises:
+        SpecError: The image is not decoded or of a wrong shape, a number is below 0, or a step is on whole batches.
     """
-    return Augmentation(steps, shape, seed).image(image, epoch, row, turn)
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3:
+        raise SpecError("replay takes a decoded image", expected="uint8 (H, W, C)", got=_described(image))
+    if row < 0 or epoch < 0 or turn < 0:
+        raise SpecError("row, epoch and turn count from 0", expected="0 or more", got=(row, epoch, turn))
+    augmentation = Augmentation(steps, shape, seed)
+    mixing = [step["name"] for step in augmentation.spec if step["name"] in BATCH_OPERATIONS]
+    if mixing:
+        raise SpecError(
+            f"{mixing[0]} mixes the samples of a batch, and replay has one", expected="steps on samples", got=mixing,
+            fix="leave it out here, and give all samples of the batch to Augmentation.batch",
+        )  # fmt: skip
+    return augmentation.image(image, epoch, row, turn)
+
+
+def _described(image: object) -> str:
+    return f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
 
 
 def _parameters(step: dict[str, Any]) -> dict[str, Any]:

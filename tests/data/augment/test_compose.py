@@ -62,7 +62,7 @@ def test_depends_on(picture, other):
     assert not np.array_equal(augmentation.image(image, **same), Augmentation(FOUR, SHAPE, 2).image(image, **same))
 
 
-@pytest.mark.parametrize("steps", [FOUR, [{"name": "resized_crop"}, *FOUR], [*FOUR, {"name": "mixup"}]])
+@pytest.mark.parametrize("steps", [FOUR, [{"name": "resized_crop"}, *FOUR]])
 def test_replay(picture, steps):
     """The lineage holds plain JSON."""
     augmentation = Augmentation(steps, SHAPE, seed=9)
@@ -70,6 +70,25 @@ def test_replay(picture, steps):
     held = json.loads(json.dumps({"steps": augmentation.spec, "shape": SHAPE, "seed": 9}))
     seen = augmentation.image(image, epoch=4, row=123, turn=2)
     assert np.array_equal(replay(**held, epoch=4, row=123, turn=2, image=image), seen)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"image": np.zeros(SHAPE)}, r"replay takes a decoded image; expected uint8 \(H, W, C\); got float64 \("),
+        ({"image": b"\xff\xd8"}, r"replay takes a decoded image; expected uint8 \(H, W, C\); got bytes"),
+        ({"row": -1}, r"row, epoch and turn count from 0; expected 0 or more; got \(-1, 0, 0\)"),
+        (
+            {"steps": [{"name": "mixup"}]},
+            r"mixup mixes the samples of a batch, .* give all samples of the batch to Aug",
+        ),
+        ({"image": np.zeros((5, 6, 3), np.uint8)}, r"image has a wrong shape .*; got \(5, 6, 3\)\. decode it with the"),
+    ],
+)
+def test_what_is_not_replayed(changed, message):
+    told = {"steps": FOUR, "shape": SHAPE, "seed": 9, "epoch": 0, "row": 0, "image": np.zeros(SHAPE, np.uint8)}
+    with pytest.raises(SpecError, match=message):
+        replay(**{**told, **changed})
 
 
 def test_flip_rate(picture):
