@@ -45,33 +45,32 @@ class Filler:
 
     def _fill(self, pending: Pending, part: range) -> None:
         planned = pending.planned
-        rows = planned.rows.tolist()
+        rows, turns = planned.rows.tolist(), planned.turns.tolist()
+        drawn = rows if self._augmentation is None else self._samples.manifest_rows(planned.rows).tolist()
         for index in part:
             try:
-                self._make(pending.images[index], planned, index)
+                image = read_image(self._samples.media(rows[index]), self._options.shape[2], self._options.decoder)
+                self._put(image, pending.images[index], (planned.epoch, drawn[index], turns[index]))
             except Exception as error:
                 raise _named(error, self._samples.key(rows[index])) from error
         if pending.was_last():
             pending.batch = self._finished(planned, pending.images)
 
-    def _make(self, target: np.ndarray, planned: Round, index: int) -> None:
+    def _put(self, image: np.ndarray, target: np.ndarray, draws: tuple[int, int, int]) -> None:
+        """Fit and augment an image, which draws by (epoch, row of the manifest, turn)."""
         options, augmentation = self._options, self._augmentation
-        media = self._samples.media(int(planned.rows[index]))
-        image = read_image(media, options.shape[2], options.decoder)
         if augmentation is None:
             fitted(image, options.shape, options.resize, options.fit, out=target)
             return
         if not augmentation.window_first:
             image = fitted(image, options.shape, options.resize, options.fit)
-        row = int(self._samples.manifest_rows(planned.rows[index : index + 1])[0])
-        target[...] = augmentation.image(image, planned.epoch, row, int(planned.turns[index]))
+        target[...] = augmentation.image(image, *draws)
 
     def _finished(self, planned: Round, images: np.ndarray) -> Batch:
         labels, mixed = self._samples.labels_at(planned.rows), None
         if self._augmentation is not None:
             rows = self._samples.manifest_rows(planned.rows)
             mixed = self._augmentation.batch(images, labels, rows, planned.epoch, planned.turns)
-        images = images if mixed is None else mixed.images
         return Batch(images, labels, planned.rows, planned.epoch, planned.position, mixed)
 
 

@@ -59,6 +59,4 @@ def predict(trainer: Trainer, samples: Samples, trained: TrainOptions, batch_siz
     with in_order(samples, trained, batch_size) as batches:
         for batch in batches:
             parts.append(np.asarray(trainer.predict(batch.images), np.float32))
-    if not parts:
-        raise DataError(f"{samples.ref} has no samples to predict")
     return np.concatenate(parts)

@@ -48,16 +48,18 @@ def main(told: dict[str, Any]) -> None:
     ref, number = Ref.from_json(told["ref"]), 0
     while True:
         given = wrong = samples = 0
+        seen: set[int] = set()
         for batch in epoch(told["store"], ref, host, told["seed"], told["shared"]):
             weights = np.arange(1, batch.images[0].size + 1, dtype=np.uint64)
             flipped = batch.images[:, :, ::-1].reshape(len(batch), -1)
             wrong += not np.array_equal((flipped * weights).sum(axis=1), sums[batch.rows])
             given, samples = given + 1, samples + len(batch)
+            seen.update(batch.rows.tolist())
             del batch, flipped
         number += 1
         line = {
-            "epoch": number, "batches": given, "samples": samples, "wrong": wrong, "pid": os.getpid(),
-            "threads": threading.active_count(), "files": len(list(Path("/proc/self/fd").iterdir())),
+            "epoch": number, "batches": given, "samples": samples, "distinct": len(seen), "wrong": wrong,
+            "pid": os.getpid(), "threads": threading.active_count(), "files": len(list(Path("/proc/self/fd").iterdir())),
         }  # fmt: skip
         with Path(told["log"]).open("a") as file:
             file.write(json.dumps(line) + "\n")
