@@ -59,7 +59,8 @@ def main(told: dict[str, Any]) -> None:
         number += 1
         line = {
             "epoch": number, "batches": given, "samples": samples, "distinct": len(seen), "wrong": wrong,
-            "pid": os.getpid(), "threads": threading.active_count(), "files": len(list(Path("/proc/self/fd").iterdir())),
+            "pid": os.getpid(), "threads": threading.active_count(),
+            "files": len(list(Path("/proc/self/fd").iterdir())),
         }  # fmt: skip
         with Path(told["log"]).open("a") as file:
             file.write(json.dumps(line) + "\n")
