@@ -67,12 +67,12 @@ class Flights:
                 raise CorruptionError(f"{path} is missing from the store {self._backend.url}") from error
         return self._sizes[shard]
 
-    def obtain(self, shard: str, reached: Callable[[], Distance]) -> tuple[int | None, bool]:
+    def obtain(self, shard: str, distance: Callable[[], Distance]) -> tuple[int | None, bool]:
         """Have a shard, however long it takes.
 
         Args:
             shard: Its SHA-256.
-            reached: Tells whoever fetches ahead that this one is wanted now; gives what to evict for it.
+            distance: Gives what to evict for it.
 
         Returns:
             (a handle of its file under a shared lock, None if there is no room for it; whether it was there at once).
@@ -85,10 +85,9 @@ class Flights:
         while True:
             try:
                 if (handle := self.cache.open(shard, size)) is not None:
-                    reached()
                     return handle, at_once
                 at_once = False
-                part, landed = self._claim(shard, size, reached)
+                part, landed = self._claim(shard, size, distance)
                 if part is not None:
                     return self._finish(part, -1.0), False
                 if landed is not None:

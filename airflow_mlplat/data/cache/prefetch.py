@@ -53,14 +53,13 @@ class Prefetch:
                 self._threads.append(thread)
                 thread.start()
 
-    def reached(self, shard: str) -> Distance:
-        """A reader wants this one now, and may have any other evicted for it."""
+    def reached(self, shard: str) -> None:
+        """A reader has this one. Not sooner: one that it waits for must not be evicted for what is needed later."""
         with self._changed:
             if shard not in self._reached:
                 self._reached.add(shard)
                 if not self._complete:  # waking the threads costs the reader more than its read
                     self._tell()
-        return self.distance_beyond(-1)
 
     def distance_beyond(self, place: int) -> Distance:
         """How far off shards are, negative for those up to a place in the hint: -1 spares none.

@@ -157,7 +157,10 @@ class CachedReader:
             self._held.drop_idle(self._prefetch.coming)
         if not self._flights.size(shard):  # an empty file cannot be mapped
             return None, False
-        handle, at_once = self._flights.obtain(shard, lambda: self._prefetch.reached(shard))
+        try:
+            handle, at_once = self._flights.obtain(shard, lambda: self._prefetch.distance_beyond(-1))
+        finally:  # also one that failed, or is streamed, is not fetched ahead any more
+            self._prefetch.reached(shard)
         if handle is None:
             self._refuse(shard)
             return None, False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from math import inf
 
 import pytest
 
-from airflow_mlplat.data.cache import CacheOptions
+from airflow_mlplat.data.cache import CacheOptions, ShardCache
 from airflow_mlplat.data.cache.prefetch import Prefetch
 
 from .conftest import SHARD_BYTES, until
@@ -47,6 +48,40 @@ def test_nothing_is_evicted_for_what_is_needed_later(reader, shards, served):
             one.read(name, 0, 1)
     assert served.sent == 6 * SHARD_BYTES
     assert one.stats()["streamed"] == 0
+
+
+def test_what_a_reader_waits_for_is_not_evicted(reader, shards, served, monkeypatch):
+    first, second = list(shards)[:2]
+    absent, tried = threading.Event(), threading.Event()
+    opened, claimed, publish = ShardCache.open, ShardCache.claim, ShardCache.publish
+
+    def open_late(cache, shard, size):  # the second time, when it has landed
+        if absent.is_set():
+            assert tried.wait(20)
+        handle = opened(cache, shard, size)
+        absent.set()
+        return handle
+
+    def claim(cache, shard, *rest):
+        landed = cache.has(first)
+        try:
+            return claimed(cache, shard, *rest)
+        finally:
+            if shard == second and landed:
+                tried.set()
+
+    def publish_late(cache, part):  # when the reader waits for it
+        assert absent.wait(20)
+        return publish(cache, part)
+
+    monkeypatch.setattr(ShardCache, "open", open_late)
+    monkeypatch.setattr(ShardCache, "claim", claim)
+    monkeypatch.setattr(ShardCache, "publish", publish_late)
+    one = reader(max_bytes=ROOM)
+    one.hint([first, second])
+    until(lambda: served.sent)
+    assert one.read(first, 0, SHARD_BYTES) == shards[first]
+    assert served.sent == SHARD_BYTES
 
 
 def test_another_hint_replaces_the_first(reader, shards):
