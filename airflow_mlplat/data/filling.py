@@ -59,12 +59,12 @@ class Filler:
     def _put(self, image: np.ndarray, target: np.ndarray, draws: tuple[int, int, int]) -> None:
         """Fit and augment an image, which draws by (epoch, row of the manifest, turn)."""
         options, augmentation = self._options, self._augmentation
-        if augmentation is None:
-            fitted(image, options.shape, options.resize, options.fit, out=target)
-            return
-        if not augmentation.window_first:
-            image = fitted(image, options.shape, options.resize, options.fit)
-        target[...] = augmentation.image(image, *draws)
+        if augmentation is None or not augmentation.window_first:
+            image = fitted(image, options.shape, options.resize, options.fit, out=target)
+        if augmentation is not None:
+            made = augmentation.image(image, *draws)
+            if made is not target:
+                target[...] = made
 
     def _finished(self, planned: Round, images: np.ndarray) -> Batch:
         labels, mixed = self._samples.labels_at(planned.rows), None

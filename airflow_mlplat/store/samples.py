@@ -181,18 +181,18 @@ class Samples:
         """
         rows = np.asarray(rows, np.int64)
         if len(rows) <= _ROWS_A_SHARD * len(self._shards):
-            yield from (self.media(row, check) for row in rows.tolist())
-            return
-        read, shards = self._read, [shard["sha256"] for shard, _ in self._shards]
-        numbers, records = np.empty(len(rows), np.int64), np.empty(len(rows), INDEX_DTYPE)
+            return (self.media(row, check) for row in rows.tolist())
+        shards: list[str] = []
+        which, records = np.empty(len(rows), np.int64), np.empty(len(rows), INDEX_DTYPE)
         for number, chosen in self._by_shard(rows):
-            numbers[chosen], records[chosen] = number, self._indexes[number].records(rows[chosen])
-        named = map(shards.__getitem__, numbers.tolist())
-        medias = map(read, named, records["offset"].tolist(), records["size"].tolist())
-        if not check:
-            yield from medias
-            return
-        for media, crc, row in zip(medias, records["crc32c"].tolist(), rows.tolist()):
+            which[chosen], records[chosen] = len(shards), self._indexes[number].records(rows[chosen])
+            shards.append(self._indexes[number].sha256)
+        offsets, sizes = records["offset"].astype(np.int64), records["size"].astype(np.int64)
+        medias = self._reader.read_each(shards, which, offsets, sizes)
+        return self._checked(medias, records["crc32c"].tolist(), rows.tolist()) if check else medias
+
+    def _checked(self, medias: Iterator[bytes], sums: list[int], rows: list[int]) -> Iterator[bytes]:
+        for media, crc, row in zip(medias, sums, rows):
             yield media if crc32c(media) == crc else self._mended(row, media)
 
     def _by_shard(self, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

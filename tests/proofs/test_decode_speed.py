@@ -9,7 +9,7 @@ from benchmarks.peers import OURS
 from benchmarks.rounds import measure
 from tests.proofs.conftest import Proof
 
-IMAGES, ROUNDS, SECONDS = 4000, 7, 1.5
+IMAGES, ROUNDS, SECONDS = 4000, 15, 1.5
 
 
 @pytest.mark.proof("decode-speed", slow=True)

@@ -177,6 +177,7 @@ class TenMillion:
     classes = tuple("0123456789")
     shard_ends = np.append(np.arange(ROWS_A_SHARD, ROWS, ROWS_A_SHARD), ROWS)
     span_ends = np.array([ROWS])
+    rows_digest = None
 
     def __init__(self) -> None:
         buffer = io.BytesIO()

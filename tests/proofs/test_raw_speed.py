@@ -9,7 +9,7 @@ from benchmarks.peers import OURS
 from benchmarks.rounds import measure
 from tests.proofs.conftest import Proof
 
-IMAGES, ROUNDS, SECONDS = 4000, 7, 1.0
+IMAGES, ROUNDS, SECONDS = 4000, 15, 1.0
 
 
 @pytest.mark.proof("raw-speed", slow=True)
