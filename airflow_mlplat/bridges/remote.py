@@ -15,8 +15,6 @@ from airflow_mlplat.errors import ConfigError, PlatformError
 
 ATTEMPTS = 3
 """One lost answer among many thousand should not cost the whole partition."""
-PAUSE_SECONDS = 0.2
-"""Before the second attempt; four times as long before each further one."""
 
 # What drivers call the facts that change with a file: http, s3, gcs, azure, webhdfs, sftp, memory.
 _VALIDATORS = (
@@ -126,17 +124,12 @@ def _unsettled_seconds(info: dict[str, Any]) -> float:
 
 
 def _attempt(location: str, call: Callable[[], Result]) -> Result:
-    pause = PAUSE_SECONDS
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return call()
-        except Exception as error:  # drivers raise their client's own classes
-            fault = _fault(location, error)
-            if isinstance(fault, BadRecord) or attempt == ATTEMPTS:
-                raise fault from error
-        time.sleep(pause)
-        pause *= 4
-    raise PlatformError(f"media {location!r} was never asked for")
+    from airflow_mlplat.store.retry import repeated
+
+    try:
+        return repeated(call, lambda error: not isinstance(_fault(location, error), BadRecord), ATTEMPTS)
+    except Exception as error:  # drivers raise their client's own classes
+        raise _fault(location, error) from error
 
 
 def _fault(location: str, error: BaseException) -> BadRecord | PlatformError:

@@ -52,6 +52,7 @@ def import_tars(args: Namespace) -> None:
         "members_left": seen.left,
         "classes": classes,
         "classes_from": origin,
+        "classes_differ_from": _differing(installation, args.name, partition, list(map(str, classes))),
     }
     if args.output == "table" and classes:
         facts["classes"] = f"{len(classes)}: {classes[0]} … {classes[-1]}"
@@ -126,6 +127,14 @@ def _known_classes(installation: JobHook, name: str, partition: str) -> tuple[tu
     for row in sorted(spans, key=lambda row: (row.partition == partition, row.partition), reverse=True):
         if known := installation.catalog.artifact(row.ref).document["classes"]:
             return tuple(known), f"the span of {row.partition}"
+    return None
+
+
+def _differing(installation: JobHook, name: str, partition: str, classes: list[str]) -> str | None:
+    """The latest other day whose span has other classes: a dataset over both must be given classes of its own."""
+    for row in reversed(installation.catalog.window(name, _FIRST, _LAST)):
+        if row.partition != partition and installation.catalog.artifact(row.ref).document["classes"] != classes:
+            return row.partition
     return None
 
 

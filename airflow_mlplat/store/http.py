@@ -6,14 +6,14 @@ import base64
 import http.client
 import netrc
 import os
-import time
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import quote, urljoin, urlsplit
 
 from airflow_mlplat.errors import ConfigError, NotFoundError, StoreError
 from airflow_mlplat.store.read_only import ReadOnly
+from airflow_mlplat.store.retry import Result, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 4
 """Of a request: a server that restarts should not cost a job."""
-PAUSE_SECONDS = 0.1
-"""Before the second attempt; four times as long before each further one."""
 TIMEOUT_SECONDS = 30.0
 """Without a single byte."""
 REDIRECTS = 5
@@ -32,7 +30,17 @@ REDIRECTS = 5
 _OK, _PART, _GONE, _BEYOND, _PASSING = 200, 206, (404, 410), 416, (408, 425, 429)
 _MOVED = (301, 302, 303, 307, 308)
 
-Result = TypeVar("Result")
+
+class _StatusError(Exception):
+    """An answer that has not what was asked for.
+
+    Args:
+        status: Of HTTP.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class HttpBackend(ReadOnly):
@@ -134,29 +142,25 @@ class HttpBackend(ReadOnly):
         self, method: str, path: str, headers: dict[str, str], take: Callable[[http.client.HTTPResponse], Result]
     ) -> Result:
         """One request, repeated when a failure may pass."""
-        pause, url = PAUSE_SECONDS, f"{self.url}/{quote(path)}"
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                status, result = self._once(method, url, {**self._headers, **headers}, take)
-            except (OSError, http.client.HTTPException) as error:
-                fault: object = f"{type(error).__name__}: {error}"
-                if attempt == ATTEMPTS:
-                    raise StoreError(f"{path} cannot be read from {self.url}", got=fault) from error
-            else:
-                if result:
-                    return result[0]
-                if status in _GONE:
-                    raise NotFoundError(f"{path} is not in the store {self.url}")
-                if attempt == ATTEMPTS or (status < 500 and status not in _PASSING):
-                    raise StoreError(f"{path} cannot be read from {self.url}", got=f"HTTP status {status}")
-            time.sleep(pause)
-            pause *= 4
-        raise AssertionError("unreachable")  # pragma: no cover
+        url = f"{self.url}/{quote(path)}"
+        try:
+            return repeated(lambda: self._once(method, url, {**self._headers, **headers}, take), _may_pass, ATTEMPTS)
+        except _StatusError as refused:
+            if refused.status in _GONE:
+                raise NotFoundError(f"{path} is not in the store {self.url}") from refused
+            raise StoreError(f"{path} cannot be read from {self.url}", got=f"HTTP status {refused.status}") from refused
+        except (OSError, http.client.HTTPException) as error:
+            fault = f"{type(error).__name__}: {error}"
+            raise StoreError(f"{path} cannot be read from {self.url}", got=fault) from error
 
     def _once(
         self, method: str, url: str, headers: dict[str, str], take: Callable[[http.client.HTTPResponse], Result]
-    ) -> tuple[int, tuple[Result, ...]]:
-        """(status, (what was taken,) if the answer is good), after redirects."""
+    ) -> Result:
+        """What was taken of the answer, after redirects.
+
+        Raises:
+            _StatusError: The answer is another.
+        """
         origin = urlsplit(url)[:2]
         for _ in range(REDIRECTS + 1):
             parts = urlsplit(url)
@@ -176,8 +180,10 @@ class HttpBackend(ReadOnly):
                 _close_all(self._connections(parts[0], parts[1]))  # a server drops idle ones together: try a fresh one
                 raise
             self._connections(parts[0], parts[1]).append(connection)
+            if result:
+                return result[0]
             if not moved:
-                return answer.status, result
+                raise _StatusError(answer.status)
             url = urljoin(url, moved)
         raise http.client.HTTPException(f"more than {REDIRECTS} redirects")
 
@@ -196,6 +202,12 @@ class HttpBackend(ReadOnly):
         if scheme not in _CONNECTIONS:
             raise http.client.HTTPException(f"redirected to {scheme}://")
         return _CONNECTIONS[scheme](host.rpartition("@")[2], timeout=TIMEOUT_SECONDS)
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, _StatusError):
+        return error.status >= 500 or error.status in _PASSING
+    return isinstance(error, (OSError, http.client.HTTPException))
 
 
 def _close_all(connections: deque[Any]) -> None:

@@ -8,29 +8,25 @@ import io
 import os
 import tempfile
 import threading
-import time
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable
 from urllib.parse import urlsplit
 
 from airflow_mlplat.errors import ConfigError, NotFoundError, StoreError
 from airflow_mlplat.store.backend import Entry
 from airflow_mlplat.store.read_only import ReadOnly
+from airflow_mlplat.store.retry import Result, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ATTEMPTS = 3
 """Of a call: one lost answer should not cost a job."""
-PAUSE_SECONDS = 0.1
-"""Before the second attempt; four times as long before each further one."""
 
 _GONE, _BEYOND, _PASSING = (404, 410), 416, (408, 409, 425, 429)  # 409: S3, of writers in each other's way
 _NEEDS = {"s3": "s3fs", "webhdfs": "requests"}
-
-Result = TypeVar("Result")
 
 
 class FsspecBackend(ReadOnly):
@@ -107,20 +103,14 @@ class FsspecBackend(ReadOnly):
 
     def _ask(self, path: str, call: Callable[[Any], Result], done: str = "read from", fix: str | None = None) -> Result:
         """One call of the driver, repeated when a failure may pass; `done` and `fix` are for the message."""
-        pause = PAUSE_SECONDS
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return call(self._files())
-            except Exception as error:  # drivers raise their client's own classes
-                if _is_absent(error):
-                    raise NotFoundError(f"{path} is not in the store {self.url}") from error
-                if attempt == ATTEMPTS or not _may_pass(error):
-                    # Not the driver's text: it may hold a signed URL.
-                    told = f"{type(error).__name__} {status_of(error) or ''}".strip()
-                    raise StoreError(f"{path} cannot be {done} {self.url}", got=told, fix=fix) from error
-            time.sleep(pause)
-            pause *= 4
-        raise AssertionError("unreachable")  # pragma: no cover
+        try:
+            return repeated(lambda: call(self._files()), _may_pass, ATTEMPTS)
+        except Exception as error:  # drivers raise their client's own classes
+            if _is_absent(error):
+                raise NotFoundError(f"{path} is not in the store {self.url}") from error
+            # Not the driver's text: it may hold a signed URL.
+            told = f"{type(error).__name__} {status_of(error) or ''}".strip()
+            raise StoreError(f"{path} cannot be {done} {self.url}", got=told, fix=fix) from error
 
 
 class MemoryBackend(FsspecBackend):
@@ -239,7 +229,7 @@ def _may_pass(error: BaseException) -> bool:
     status = status_of(error)
     if status is not None:
         return status >= 500 or status in _PASSING
-    return not isinstance(error, (PermissionError, IsADirectoryError, ValueError))
+    return not isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError, ValueError))
 
 
 def status_of(error: BaseException) -> int | None:

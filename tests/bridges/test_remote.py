@@ -9,6 +9,7 @@ from airflow_mlplat.bridges import remote
 from airflow_mlplat.bridges.reasons import BadRecord
 from airflow_mlplat.bridges.remote import RemoteFiles
 from airflow_mlplat.errors import ConfigError, PlatformError
+from airflow_mlplat.store import retry
 
 
 def reason(call, *arguments) -> str:
@@ -70,7 +71,7 @@ def test_answers_about_one_file(web, status, expected):
 
 @pytest.mark.parametrize("status", [500, 503, 429])
 def test_a_passing_failure_is_survived(web, monkeypatch, status):
-    monkeypatch.setattr(remote, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "PAUSE_SECONDS", 0.01)
     web.put("a.png", b"png")
     web.answers["/a.png"] = [status] * (remote.ATTEMPTS - 1)
     files = RemoteFiles(web.url)
@@ -78,7 +79,7 @@ def test_a_passing_failure_is_survived(web, monkeypatch, status):
 
 
 def test_lasting_failures_are_the_platforms(web, monkeypatch):
-    monkeypatch.setattr(remote, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "PAUSE_SECONDS", 0.01)
     web.answers["/a.png"] = [500] * 100
     files = RemoteFiles(web.url)
     for call in (files.look, files.read):

@@ -41,7 +41,7 @@ def test_a_span_is_made_once(mlplat, import_, tars, places):
     assert said == {
         "name": "photos", "partition": DAY, "span": ref.digest, "new": True, "restates": None, "samples": 6,
         "unlabelled": 1, "quarantined": {}, "members_left": {"txt": 1}, "classes": ["0", "1", "2"],
-        "classes_from": "guessed from the labels",
+        "classes_from": "guessed from the labels", "classes_differ_from": None,
     }  # fmt: skip
     samples = Samples(open_store(places.store), ref)
     assert [(samples.key(i), int(samples.labels[i])) for i in range(6)] == list(zip("abcdef", (0, 1, 0, 1, -1, 2)))
@@ -121,7 +121,11 @@ def test_labels_that_the_days_before_lack_are_told(mlplat, import_, tmp_path):
     assert code == 64 and told in err
     said = import_(str(tmp_path / "1.tar"), "--classes", "cat,dog", "--max-bad-fraction", "0.5")
     assert said["quarantined"] == {"label outside the class list": 1}
-    assert import_(str(tmp_path / "2.tar"), day=OTHER)["classes"] == ["cat", "dog"]  # by name, and by place
+    assert said["classes_differ_from"] is None  # of this day's own span, which it replaces
+    said = import_(str(tmp_path / "2.tar"), day=OTHER)
+    assert said["classes"] == ["cat", "dog"] and said["classes_differ_from"] is None  # by name, and by place
+    said = import_(str(tmp_path / "2.tar"), "--classes", "cat,dog,owl", day=OTHER)
+    assert said["classes_differ_from"] == DAY
 
 
 def test_without_labels_there_are_no_classes(import_, tmp_path):

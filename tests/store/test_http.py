@@ -14,7 +14,7 @@ from typing import ClassVar
 import pytest
 
 from airflow_mlplat.errors import ConfigError, CorruptionError, NotFoundError, StoreError
-from airflow_mlplat.store import Samples, http, open_store
+from airflow_mlplat.store import Samples, http, open_store, retry
 from airflow_mlplat.store.backend import open_backend
 from benchmarks.range_server import Server
 
@@ -22,7 +22,7 @@ from benchmarks.range_server import Server
 @pytest.fixture
 def served(store, monkeypatch):
     """The store's folder behind a web server without delays."""
-    monkeypatch.setattr(http, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "PAUSE_SECONDS", 0.01)
     monkeypatch.setenv("HOME", str(store.backend.root))  # whatever the user's own .netrc says
     store.backend.root.mkdir()
     server = Server(store.backend.root, 0, 0)
@@ -98,7 +98,7 @@ class Forgetful(ThreadingHTTPServer):
 @contextmanager
 def running(server, monkeypatch):
     """Until the test ends."""
-    monkeypatch.setattr(http, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "PAUSE_SECONDS", 0.01)
     Odd.asked = []
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

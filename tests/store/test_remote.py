@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_mlplat.errors import ConfigError, NotFoundError, StoreError
-from airflow_mlplat.store import Samples, check_store, open_store, remote
+from airflow_mlplat.store import Samples, check_store, open_store, remote, retry
 from airflow_mlplat.store.backend import open_backend
 
 CODE = """
@@ -84,7 +84,7 @@ class Hdfs(BaseHTTPRequestHandler):
 def hdfs(monkeypatch):
     """URL of a WebHDFS store with two files."""
     pytest.importorskip("requests", reason="requests is not in the job half by itself")
-    monkeypatch.setattr(remote, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(retry, "PAUSE_SECONDS", 0.01)
     Hdfs.files = {"/data/store/blobs/a": b"0123456789", "/data/store/blobs/b/c": b"1"}
     Hdfs.asked, Hdfs.failures = [], []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hdfs)
@@ -219,7 +219,7 @@ class Answer(Exception):
 )
 def test_object_stores_answer_in_their_own_way(monkeypatch, status, kind, told, calls):
     pytest.importorskip("fsspec", reason="fsspec is not in the job half by itself")
-    monkeypatch.setattr(remote, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retry, "PAUSE_SECONDS", 0.001)
     backend, asked = open_backend("memory://told"), []
 
     def refuse(path):

@@ -14,7 +14,7 @@ from airflow_mlplat.data.cache.flights import FETCHES, Flights
 from airflow_mlplat.data.cache.folder import BusyError
 from airflow_mlplat.data.cache.stats import Stats, total
 from airflow_mlplat.errors import CorruptionError, SpecError, StoreError
-from airflow_mlplat.store import http
+from airflow_mlplat.store import retry
 from airflow_mlplat.store.backend import open_backend
 
 from .conftest import SHARD_BYTES
@@ -29,7 +29,7 @@ def counts():
 @pytest.fixture
 def flights(served, folder, threads, counts, monkeypatch):
     """Into an empty cache with much room."""
-    monkeypatch.setattr(http, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retry, "PAUSE_SECONDS", 0.001)
     options = CacheOptions(range_bytes=100_000)
     made = Flights(open_backend(served.url), ShardCache(folder, 1 << 30), options, Stats(counts), {})
     yield made
