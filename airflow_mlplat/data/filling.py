@@ -30,6 +30,7 @@ class Filler:
     def __init__(self, samples: SampleSource, options: IteratorOptions, allocate: Allocate) -> None:
         self._samples, self._options = samples, options
         self._augmentation = Augmentation(options.augment, options.shape, options.seed) if options.augment else None
+        self._own = _Own(options.shape)
         # Those that wait, the one that the caller has, and the one that it lets go of late.
         self._pool = BatchPool((options.batch_size, *options.shape), options.prefetch + 2, allocate)
 
@@ -59,12 +60,12 @@ class Filler:
     def _put(self, image: np.ndarray, target: np.ndarray, draws: tuple[int, int, int]) -> None:
         """Fit and augment an image, which draws by (epoch, row of the manifest, turn)."""
         options, augmentation = self._options, self._augmentation
-        if augmentation is None or not augmentation.window_first:
-            image = fitted(image, options.shape, options.resize, options.fit, out=target)
-        if augmentation is not None:
-            made = augmentation.image(image, *draws)
-            if made is not target:
-                target[...] = made
+        if augmentation is None:
+            fitted(image, options.shape, options.resize, options.fit, out=target)
+            return
+        if not augmentation.window_first:
+            image = fitted(image, options.shape, options.resize, options.fit, out=self._own.image)
+        target[...] = augmentation.image(image, *draws)
 
     def _finished(self, planned: Round, images: np.ndarray) -> Batch:
         labels, mixed = self._samples.labels_at(planned.rows), None
@@ -72,6 +73,13 @@ class Filler:
             rows = self._samples.manifest_rows(planned.rows)
             mixed = self._augmentation.batch(images, labels, rows, planned.epoch, planned.turns)
         return Batch(images, labels, planned.rows, planned.epoch, planned.position, mixed)
+
+
+class _Own(threading.local):
+    """Memory of a thread that images are fitted into before they are augmented: it stays in the processor's cache."""
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.image = np.empty(shape, np.uint8)
 
 
 class Pending:

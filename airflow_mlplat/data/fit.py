@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from airflow_mlplat.data.opencv import opencv
+from airflow_mlplat.data.opencv import installed_opencv, opencv
 from airflow_mlplat.errors import SpecError
 
 Shape = tuple[int, int, int]
@@ -66,7 +66,8 @@ def resized(image: np.ndarray, target: np.ndarray, resize: str) -> None:
 def _by_opencv(image: np.ndarray, target: np.ndarray, resize: str) -> None:
     height, width, _ = target.shape
     how = OPENCV_FILTERS[resize]
-    found = opencv(f"resize {resize!r}").resize(image, (width, height), dst=target, interpolation=how)
+    cv2 = installed_opencv() or opencv(f"resize {resize!r}")
+    found = cv2.resize(image, (width, height), dst=target, interpolation=how)
     if found is not target:  # it does not take every array as it is
         target[...] = found.reshape(target.shape)
 

@@ -11,11 +11,12 @@ POLYNOMIAL = 0x82F63B78
 
 def crc32c(content: bytes) -> int:
     """CRC-32C of bytes: an int of 32 bits. By google_crc32c, or where that is absent in Python, 1000 times slower."""
-    return _implementation()(content)
+    return implementation()(content)
 
 
 @lru_cache(maxsize=1)
-def _implementation() -> Callable[[bytes], int]:
+def implementation() -> Callable[[bytes], int]:
+    """What `crc32c` calls: to be asked for once by who calls it for every sample."""
     try:
         import google_crc32c
     except ImportError:

@@ -17,7 +17,7 @@ import numpy as np
 from airflow_mlplat.contract import Ref
 from airflow_mlplat.errors import CorruptionError, SpecError
 from airflow_mlplat.store import layout, tar
-from airflow_mlplat.store.checksum import crc32c
+from airflow_mlplat.store.checksum import crc32c, implementation
 from airflow_mlplat.store.index import INDEX_DTYPE
 from airflow_mlplat.store.opened import Opened, most_open
 from airflow_mlplat.store.parts import PARTS, Part, shard_rows
@@ -67,7 +67,7 @@ class Samples:
         self._opened = self._indexes.get
         self._keys: Opened[np.ndarray] = Opened(self._open_keys, most)
         self._reader = ShardRanges(store.backend, most) if reader is None else reader
-        self._read = self._reader.read
+        self._read, self._sum = self._reader.read, implementation()
 
     def __len__(self) -> int:
         return self._n
@@ -170,7 +170,7 @@ class Samples:
         else:
             offset, size, crc, _ = _unpack(index.buffer, ROW.size * index.place(row))
         media = self._read(index.sha256, offset, size)
-        return media if not check or crc32c(media) == crc else self._mended(row, media)
+        return media if not check or self._sum(media) == crc else self._mended(row, media)
 
     def media_of(self, rows: np.ndarray, check: bool = True) -> Iterator[bytes]:
         """The media bytes of many samples, one after the other: `media` of each, but looked up together.
@@ -192,8 +192,9 @@ class Samples:
         return self._checked(medias, records["crc32c"].tolist(), rows.tolist()) if check else medias
 
     def _checked(self, medias: Iterator[bytes], sums: list[int], rows: list[int]) -> Iterator[bytes]:
+        sum_of = self._sum
         for media, crc, row in zip(medias, sums, rows):
-            yield media if crc32c(media) == crc else self._mended(row, media)
+            yield media if sum_of(media) == crc else self._mended(row, media)
 
     def _by_shard(self, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """(shard's number, int64 places in `rows`) of each shard that some of the rows, at least one, lie in."""

@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -108,12 +107,15 @@ class Soak:
             self.over += self.disk() > self.max_bytes
 
     def disk(self) -> int:
-        """Bytes that the cached shards take."""
-        total = 0
-        for path in [*(self.cache / "shards").glob("*.tar"), *(self.cache / "shards").glob("*.part")]:
-            with suppress(FileNotFoundError):
-                total += path.stat().st_blocks * 512
-        return total
+        """Bytes that the cached shards take, at one moment: what is evicted or renamed meanwhile would count twice."""
+        shards = self.cache / "shards"
+        try:
+            with (shards / "lock").open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                files = [path.stat() for path in shards.iterdir() if path.suffix in (".tar", ".part")]
+        except FileNotFoundError:  # there is no cache yet, or a file was just removed by us
+            return 0
+        return sum(file.st_blocks * 512 for file in files)
 
     def _shard(self) -> Path | None:
         found = sorted((self.cache / "shards").glob("*.tar"))

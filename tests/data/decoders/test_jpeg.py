@@ -7,6 +7,7 @@ import struct
 import numpy as np
 import PIL
 import pytest
+import simplejpeg
 
 from airflow_mlplat.data.decode import read_image
 from airflow_mlplat.data.decoders import jpeg, pillow
@@ -41,3 +42,10 @@ def test_an_exif_behind_other_segments():
     for media in (plain[:2] + comment + plain[2:], plain + held(6)):
         assert read_image(media, 3).shape == SMOOTH.shape
         assert np.array_equal(read_image(media, 3), pillow.read(media, 3))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_larger_than_the_threads_memory(channels):
+    media = simplejpeg.encode_jpeg(np.random.RandomState(0).randint(0, 256, (900, 1300, 3)).astype(np.uint8))
+    for _ in range(2):
+        assert np.array_equal(jpeg.read(media, channels), pillow.read(media, channels))
