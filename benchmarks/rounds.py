@@ -74,6 +74,55 @@ def measure(
     return speeds
 
 
+@dataclass
+class Duel:
+    """Two contestants, of which one ran right after the other each time: what a machine's speed does within minutes, as
+    on hosts that are shared, then changes both alike.
+
+    Args:
+        one: Samples a second, a figure a round.
+        other: Of the same rounds.
+    """
+
+    one: list[float] = field(default_factory=list)
+    other: list[float] = field(default_factory=list)
+
+    @property
+    def ratios(self) -> list[float]:
+        """One to other, a figure a round."""
+        return [mine / its for mine, its in zip(self.one, self.other)]
+
+    @property
+    def ratio(self) -> float:
+        """The median of the rounds' ratios."""
+        return statistics.median(self.ratios)
+
+    def __str__(self) -> str:
+        low, _, high = statistics.quantiles(self.ratios, n=4)
+        mine, its = statistics.median(self.one), statistics.median(self.other)
+        return (
+            f"median of {len(self.one)} pairs, quartiles {low:.3f} and {high:.3f}; {mine:.0f} and {its:.0f} samples/s"
+        )
+
+
+def duel(one: Contestant, other: Contestant, rounds: int, seconds: float) -> Duel:
+    """Run both in turn, the one first in every second round.
+
+    Args:
+        one: Whose speed is the numerator.
+        other: It may be of another mode.
+        rounds: How often each, 2 or more.
+        seconds: As for `measure`.
+    """
+    found = Duel()
+    for number in range(rounds):
+        turns = [(one, found.one), (other, found.other)]
+        for contestant, speeds in turns if number % 2 == 0 else reversed(turns):
+            counted = _once(contestant, seconds, number)
+            speeds.append(counted["samples"] / counted["seconds"])
+    return found
+
+
 def _once(contestant: Contestant, seconds: float, number: int) -> dict[str, float]:
     usable = sorted(os.sched_getaffinity(0))
     needed = CORES[contestant.mode]

@@ -1,4 +1,4 @@
-"""From media bytes to pixels, the same on every machine; bytes that are not wholly an image are an error.
+"""From media bytes to pixels, the same on every machine; bytes that are only a part of an image are an error.
 
 The rules, whatever the file's format:
 
@@ -38,7 +38,8 @@ def decode(
         uint8 (height, width, channels), contiguous, in [0, 255].
 
     Raises:
-        DataError: Not an image, only a part of one, or a damaged one.
+        DataError: Not an image, only a part of one, or a damaged one. What is damaged Pillow decides: it fills in what
+            is missing in the middle of a JPEG.
         SpecError: No such channels, filter, way to fit or decoder.
         ConfigError: What is asked for needs a package that is not installed.
     """

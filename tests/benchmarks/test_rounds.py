@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.loaders import BARE, HAND, OLD, Table, contestants
 from benchmarks.peers import OURS
-from benchmarks.rounds import Contestant, Speeds, measure
+from benchmarks.rounds import Contestant, Duel, Speeds, duel, measure
 from tests.benchmarks.conftest import COUNT
 
 MODES = ("decoded", "augmented", "old", "raw", "checked")
@@ -39,6 +39,18 @@ def test_figures_of_several_rounds():
     assert table.ranking("decoded") == ["LMDB", "Grain ArrayRecord"]
     assert table.ratio("decoded", "LMDB") == 2.0
     assert table.of(OURS, "decoded", OLD).median == 9.0
+
+
+def test_a_small_duel(images):
+    one, other = (c for c in contestants(COUNT, ("raw",), names=(OURS, "LMDB")) if c.mode == "raw")
+    found = duel(one, other, rounds=2, seconds=0.05)
+    assert len(found.one) == len(found.other) == 2 and min(found.one + found.other) > 0
+
+
+def test_a_duels_ratio_is_that_of_its_pairs():
+    found = Duel([10.0, 100.0, 30.0], [5.0, 100.0, 10.0])
+    assert found.ratio == 2.0
+    assert str(found) == "median of 3 pairs, quartiles 1.000 and 3.000; 30 and 10 samples/s"
 
 
 def test_too_few_images():

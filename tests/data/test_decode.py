@@ -226,6 +226,7 @@ def test_every_part_of_others_fails(kind):
         (npy(COLOURS)[:-1], r"media does not decode; got 667 bytes: ValueError: "),
         (npy(np.array([{}], object)), r"media does not decode; .* Object arrays cannot be loaded"),
         (tiff32(np.float32(0.5)), r"pixels have 32 bits; .*; got values up to 0\.5"),
+        (tiff32(np.int32(200)), r"pixels have 32 bits; .*; got values up to 200"),
         (tiff32(np.int32(70000)), r"pixels have 32 bits; .*; got values up to 70000"),
     ],
 )

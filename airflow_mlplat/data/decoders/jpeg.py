@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from airflow_mlplat.data.complete import JPEG_MAGIC, jpeg_exif
 from airflow_mlplat.data.decoders.channels import with_channels
 from airflow_mlplat.data.decoders.scratch import kept, scratch
 from airflow_mlplat.data.decoders.size import check_size
 from airflow_mlplat.data.exif import orientation, upright
+from airflow_mlplat.data.jpeg_segments import JPEG_MAGIC, head
 from airflow_mlplat.errors import ConfigError
 
 _JFIF = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
+_AT_ONCE = {(3, 1), (3, 3)}
+"""Channels that are wanted, and colours of the file; inks are Pillow's."""
 _SPACES = {"Gray": ("GRAY", 1), "YCbCr": ("RGB", 3)}
 """Colours in the file → colours to decode to, and how many."""
 
@@ -44,34 +46,39 @@ def read_fast(media: bytes, channels: int) -> np.ndarray | None:
 
 
 def _read(simplejpeg: Any, media: bytes, channels: int, fast: bool) -> np.ndarray | None:
-    if channels == 3 and media.startswith(_JFIF):
-        image = _at_once(simplejpeg, media, fast)
-        if image is not None:
-            return upright(image, orientation(jpeg_exif(media)))
     if not media.startswith(JPEG_MAGIC):
         return None
+    colours, exif = head(media)
     try:
-        height, width, space, _ = simplejpeg.decode_jpeg_header(media)
-        if space not in _SPACES:
-            return None
-        check_size((height, width))
-        wanted, count = _SPACES[space]
-        memory = scratch(height * width * count).reshape(height, width, count)
-        image = simplejpeg.decode_jpeg(media, wanted, fastdct=fast, fastupsample=fast, buffer=memory)
+        image = (
+            _at_once(simplejpeg, media, fast) if (channels, colours) in _AT_ONCE and media.startswith(_JFIF) else None
+        )
+        if image is None:
+            image = _looked_at(simplejpeg, media, fast)
     except ValueError:  # libjpeg-turbo complains
         return None
-    return with_channels(upright(image, orientation(jpeg_exif(media))), channels)
+    return None if image is None else with_channels(upright(image, orientation(exif)), channels)
 
 
 def _at_once(simplejpeg: Any, media: bytes, fast: bool) -> np.ndarray | None:
-    """The image without a look at its header, which costs a tenth of what is not decoding; None if that does not do.
+    """The colours of a JFIF: it has grey or YCbCr. None if it is too large for the memory that the thread has.
 
-    A JFIF has grey or YCbCr, which both become colours; what is too large for the thread's memory is refused.
+    simplejpeg's look at a header, which tells size and colours, takes a tenth of what is not decoding.
     """
     try:
         return simplejpeg.decode_jpeg(media, "RGB", fastdct=fast, fastupsample=fast, buffer=kept())
     except ValueError:
         return None
+
+
+def _looked_at(simplejpeg: Any, media: bytes, fast: bool) -> np.ndarray | None:
+    height, width, space, _ = simplejpeg.decode_jpeg_header(media)
+    if space not in _SPACES:
+        return None
+    check_size((height, width))
+    wanted, count = _SPACES[space]
+    memory = scratch(height * width * count).reshape(height, width, count)
+    return simplejpeg.decode_jpeg(media, wanted, fastdct=fast, fastupsample=fast, buffer=memory)
 
 
 @lru_cache(maxsize=1)

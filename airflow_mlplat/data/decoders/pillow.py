@@ -26,6 +26,9 @@ def read(media: bytes, channels: int) -> np.ndarray:
         return upright(_array(image, CHANNELS[channels]), held)
 
 
+_BITS_PER_SAMPLE = 258  # TIFF 6.0, section 8
+
+
 def _array(image: Any, mode: str) -> np.ndarray:
     if image.mode.startswith(("I", "F")):
         image = _upper_bits(image)
@@ -40,7 +43,7 @@ def _upper_bits(image: Any) -> Any:
     """16-bit grey, of mode `I;16` or, in older versions of Pillow, `I`, as 8-bit grey."""
     from PIL import Image
 
-    values = np.asarray(image)
-    if image.mode == "F" or values.min() < 0 or values.max() > 0xFFFF:
+    values, bits = np.asarray(image), getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
+    if image.mode == "F" or 32 in np.ravel(bits) or values.min() < 0 or values.max() > 0xFFFF:
         raise DataError("pixels have 32 bits", expected="8 or 16", got=f"values up to {values.max()}")
     return Image.fromarray((values.astype(np.uint16) >> 8).astype(np.uint8))

@@ -41,6 +41,11 @@ def animated():
     return buffer.getvalue()
 
 
+def jfif(jpeg):
+    """A JPEG with the segment of a JFIF first, as some programs write it whatever the colours."""
+    return jpeg[:2] + b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00" + jpeg[2:]
+
+
 JPEGS = {
     "4:2:0": encoded(SMOOTH, "JPEG", quality=80),
     "4:2:2": encoded(NOISE, "JPEG", subsampling=1),
@@ -50,7 +55,9 @@ JPEGS = {
     "grey": encoded(SMOOTH[..., 0], "JPEG"),
     "one pixel": encoded(NOISE[:1, :1], "JPEG"),
     "inks": encoded(Image.fromarray(NOISE).convert("CMYK"), "JPEG"),
+    "inks in a JFIF": jfif(encoded(Image.fromarray(NOISE).convert("CMYK"), "JPEG")),
     "RGB": encoded(NOISE, "JPEG", keep_rgb=True),
+    "RGB in a JFIF": jfif(encoded(NOISE, "JPEG", keep_rgb=True)),
     "with bytes behind it": encoded(SMOOTH, "JPEG") + b"\0\0\0",
     **{f"held {value}": encoded(SMOOTH, "JPEG", exif=held(value)) for value in range(1, 9)},
 }
@@ -66,6 +73,9 @@ PNGS = {
     "held 6": encoded(NOISE, "PNG", exif=held(6)),
     "gamma": with_chunk(encoded(NOISE, "PNG"), b"gAMA", struct.pack(">I", 22_222)),
     "animated": animated(),
+    "text": with_chunk(encoded(NOISE, "PNG"), b"tEXt", b"a\0b"),
+    "compressed text": with_chunk(encoded(NOISE, "PNG"), b"zTXt", b"a\0\0" + zlib.compress(b"b")),
+    "a profile": with_chunk(encoded(NOISE, "PNG"), b"iCCP", b"a\0\0" + zlib.compress(b"b")),
     "background": with_chunk(encoded(NOISE, "PNG"), b"bKGD", bytes(6)),
 }
 FILES = {**{f"jpeg, {name}": media for name, media in JPEGS.items()}, **{f"png, {k}": v for k, v in PNGS.items()}}
