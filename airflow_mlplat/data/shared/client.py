@@ -52,8 +52,9 @@ class Client:
         Raises:
             Gone: The server ended, hangs, or sends nonsense.
         """
-        released = [self._released.popleft() for _ in range(len(self._released))]
-        told = self._ask("next", epoch=place[0], position=place[1], released=released)
+        with self._lock:
+            released = [self._released.popleft() for _ in range(len(self._released))]
+            told = self._ask("next", epoch=place[0], position=place[1], released=released)
         if told["type"] == "apart":
             return None, told["expelled"]
         if told["type"] != "batch":
@@ -63,13 +64,24 @@ class Client:
         except (OSError, ProtocolError) as error:
             raise Gone("server's batch cannot be read", got=error) from error
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> dict[str, Any] | None:
         """What the server counted: batches decoded, consumers, those expelled, how often they gathered, CPU seconds.
+
+        Returns:
+            None while another thread asks: it may wait for its batch for as long as others may join.
 
         Raises:
             Gone: As above.
         """
-        return {name: value for name, value in self._ask("stats").items() if name != "type"}
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            told = self._ask("stats")
+        finally:
+            self._lock.release()
+        if told["type"] != "counted":  # such as that to a `next` that was interrupted
+            raise Gone("server answers another question", expected="counted", got=told["type"])
+        return {name: value for name, value in told.items() if name != "type"}
 
     def close(self) -> None:
         """Leave. A thread that waits for a batch is told that the server is gone."""
@@ -78,17 +90,17 @@ class Client:
         self._connection.close()
 
     def _ask(self, kind: str, **fields: Any) -> dict[str, Any]:
-        with self._lock:
-            try:
-                self._connection.sendall(pack(kind, **fields))
-                while True:
-                    for message in self._inbox.feed(_received(self._connection)):
-                        if message["type"] != "wait":
-                            return message
-            except socket.timeout as error:
-                raise Gone("server is silent", got=f"nothing for {self._connection.gettimeout()} s") from error
-            except (OSError, ProtocolError) as error:
-                raise Gone("server is gone", got=error) from error
+        """What the server says next, besides that it is there. The lock must be held."""
+        try:
+            self._connection.sendall(pack(kind, **fields))
+            while True:
+                for message in self._inbox.feed(_received(self._connection)):
+                    if message["type"] != "wait":
+                        return message
+        except socket.timeout as error:
+            raise Gone("server is silent", got=f"nothing for {self._connection.gettimeout()} s") from error
+        except (OSError, ProtocolError) as error:
+            raise Gone("server is gone", got=error) from error
 
     def _batch(self, told: dict[str, Any], place: Place) -> Batch:
         batch, mapped = read(self._folder, told)

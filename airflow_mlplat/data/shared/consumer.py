@@ -88,14 +88,15 @@ class SharedIterator:
         Returns:
             `shared`: batches from the server; `own`: batches decoded by this process; `wait_seconds`: time spent
             asking the server; `expelled`: how often it found this consumer too slow; `reason`: why this process
-            decoded for itself last; `server`: what the server counted, as of the last time that it was asked.
+            decoded for itself last; `server`: what the server counted, as of the last time that it was asked. It is
+            not asked while another thread waits for a batch.
         """
         client = self._client
         if client is not None:
             try:
-                self._counts["server"] = client.stats()
+                self._counts["server"] = client.stats() or self._counts["server"]
             except Gone as gone:
-                self._fall_back(gone)
+                self._fall_back(gone, client)
         return dict(self._counts)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -145,7 +146,7 @@ class SharedIterator:
         try:
             batch, expelled = client.next(self._place())
         except Gone as gone:
-            self._fall_back(gone)
+            self._fall_back(gone, client)
             return None
         self._counts["wait_seconds"] += time.monotonic() - started
         if batch is None:
@@ -161,13 +162,13 @@ class SharedIterator:
             try:
                 self._client = join(self._spec, self._epochs)
             except Gone as gone:
-                self._fall_back(gone)
+                self._tell(str(gone))
 
-    def _fall_back(self, gone: Gone) -> None:
-        client, self._client = self._client, None
-        if client is not None:
+    def _fall_back(self, gone: Gone, client: Client) -> None:
+        if self._client is client:  # else another thread left, and that is why it is gone
+            self._client = None
             client.close()
-        self._tell(str(gone))
+            self._tell(str(gone))
 
     def _tell(self, reason: str) -> None:
         if self._counts["reason"] != reason:

@@ -48,14 +48,6 @@ class Pace(Generic[Thing]):
         self._held_up: dict[int, float] = {}  # consumer → seconds in which others waited for it, in its epoch
         self._epochs: dict[int, int] = {}  # consumer → epoch of the batch that it took last
 
-    def __len__(self) -> int:
-        """How many consumers take part."""
-        return len(self._cursors)
-
-    def takes_part(self, consumer: int) -> bool:
-        """Whether a consumer does."""
-        return consumer in self._cursors
-
     def attach(self, consumer: int, place: Place) -> tuple[bool, list[Thing]]:
         """Let a consumer take part from a place on, if the stream is there.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
 import threading
@@ -41,12 +42,11 @@ class Producer:
 
     Args:
         spec: What is made.
-        slots: Where it is put. The lock is held whenever they are touched.
-        lock: Of the slots.
+        slots: Where it is put.
     """
 
-    def __init__(self, spec: StreamSpec, slots: Slots, lock: threading.Lock) -> None:
-        self._spec, self._slots, self._lock = spec, slots, lock
+    def __init__(self, spec: StreamSpec, slots: Slots) -> None:
+        self._spec, self._slots = spec, slots
         self._orders: queue.SimpleQueue[tuple[Place, int] | None] = queue.SimpleQueue()
         self._done: deque[Product | Exception] = deque()
         self.bell, self._rope = socket.socketpair()
@@ -57,8 +57,7 @@ class Producer:
         self._batches: Iterator[Batch] = iter(())
         self._at: tuple[Place, int] | None = None  # where the iterator's next batch begins, and where it stops
         # A storage that hangs keeps the thread for ever, but not the server.
-        self._thread = threading.Thread(target=self._run, name="mlplat-stream", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="mlplat-stream", daemon=True).start()
 
     def order(self, place: Place, stop: int) -> None:
         """Have the batch made that begins at a place; those of epoch `stop` and later are not decoded ahead."""
@@ -74,24 +73,21 @@ class Producer:
         return self._done.popleft()
 
     def close(self) -> None:
-        """End the thread, when it is done with the batch at hand, and wait for it."""
+        """Have the thread end, when it is done with the batch at hand. It is not waited for: it may hang for ever."""
         self._orders.put(None)
-        self._thread.join()
-        if self._iterator is not None:
-            self._iterator.close()
         self.bell.close()
-        self._rope.close()
 
     def _run(self) -> None:
-        while True:
-            order = self._orders.get()
-            if order is None:
-                return
+        for order in iter(self._orders.get, None):
             try:
                 self._done.append(self._make(*order))
             except Exception as error:
                 self._done.append(error)
-            self._rope.send(b"!")
+            with contextlib.suppress(OSError):  # closed meanwhile
+                self._rope.send(b"!")
+        if self._iterator is not None:
+            self._iterator.close()
+        self._rope.close()
 
     def _make(self, place: Place, stop: int) -> Product:
         if self._at != (place, stop):
@@ -99,9 +95,7 @@ class Producer:
         batch = next(self._batches)
         following = next_epoch(self._size, self._spec.options, batch.epoch, batch.position)
         self._at = following, stop
-        with self._lock:
-            slot, told = self._slots.write(batch)
-        return Product(place, following, slot, told)
+        return Product(place, following, *self._slots.write(batch))
 
     def _seek(self, place: Place, stop: int) -> None:
         if self._iterator is not None:

@@ -12,7 +12,6 @@ import selectors
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,9 +47,9 @@ class Server:
     def __init__(self, spec: StreamSpec, listener: socket.socket, lock: Lock, spent_seconds: float = 0.0) -> None:
         self._spent = spent_seconds
         self._spec, self._stream, self._listener, self._folder_lock = spec, spec.stream, listener, lock
-        self._slots, self._lock = Slots(spec.folder), threading.Lock()
+        self._slots = Slots(spec.folder)
         self._pace: Pace[Product] = Pace(self._stream.window, self._stream.patience_seconds)
-        self._producer = Producer(spec, self._slots, self._lock)
+        self._producer = Producer(spec, self._slots)
         self._peers: dict[int, Peer] = {}
         self._count = self._leases = 0
         self._gathered, self._gatherings = False, 0
@@ -73,8 +72,8 @@ class Server:
             if peer.place is not None:
                 peer.send("ended", reason=self._ending)
             self._lose(peer)
-        with self._lock:
-            self._slots.close()
+        self._producer.close()
+        self._slots.close()
 
     def _end(self, reason: str) -> None:
         self._ending = self._ending or reason
@@ -177,12 +176,11 @@ class Server:
         place = message["epoch"], message["position"]
         if min(place) < 0 or not all(type(lease) is int for lease in message["released"]):
             raise ProtocolError("places and leases are whole numbers", expected="0 or more", got=message)
-        with self._lock:
-            for lease in message["released"]:
-                slot = peer.leases.pop(lease, None)
-                if slot is not None:
-                    slot.leases -= 1
-                    self._slots.settle(slot)
+        for lease in message["released"]:
+            slot = peer.leases.pop(lease, None)
+            if slot is not None:
+                slot.leases -= 1
+                self._slots.settle(slot)
         peer.asked = True
         if not self._pace.is_at(peer.number, place):
             attached, gone = self._pace.attach(peer.number, place)
@@ -209,17 +207,15 @@ class Server:
                 self._leave_window([product])
 
     def _leave_window(self, products: list[Product]) -> None:
-        with self._lock:
-            for product in products:
-                product.slot.in_window = False
-                self._slots.settle(product.slot)
+        for product in products:
+            product.slot.in_window = False
+            self._slots.settle(product.slot)
 
     def _release(self, peer: Peer, lost: bool) -> None:
-        with self._lock:
-            for slot in peer.leases.values():
-                slot.leases -= 1
-                slot.lost = slot.lost or lost
-                self._slots.settle(slot)
+        for slot in peer.leases.values():
+            slot.leases -= 1
+            slot.lost = slot.lost or lost
+            self._slots.settle(slot)
         peer.leases.clear()
 
     def _say(self, peer: Peer, kind: str, **fields: Any) -> None:

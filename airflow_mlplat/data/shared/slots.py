@@ -11,6 +11,7 @@ import errno
 import mmap
 import os
 import re
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Slot:
     Args:
         path: Where it lies. No other slot ever has the same.
         descriptor: Open for writing.
-        size: In bytes, all of them allocated.
+        size: In bytes, all of them allocated; 0 until they are.
         in_window: Whether its batch may still be given out.
         leases: How many consumers look at its batch.
         lost: Whether a consumer was lost that may look at it still.
@@ -43,14 +44,14 @@ class Slot:
 
     path: Path
     descriptor: int
-    size: int
+    size: int = 0
     in_window: bool = True
     leases: int = 0
     lost: bool = False
 
 
 class Slots:
-    """The slots of a server.
+    """The slots of a server. One thread may write one while another one takes others back, and is not kept by that.
 
     Args:
         folder: Where their files lie.
@@ -59,12 +60,11 @@ class Slots:
     def __init__(self, folder: Path) -> None:
         self._folder, self._made = folder, 0
         self._own = os.urandom(4).hex()  # a server whose folder was removed and made anew never touches its heir's
+        self._lock = threading.Lock()  # never held while a batch is written: a disk may take its time for that
         self._free: list[Slot] = []
+        self._writing: set[Slot] = set()  # only who writes one of them may close its descriptor
         self._used: set[Slot] = set()
         self._closed = False
-
-    def __len__(self) -> int:
-        return len(self._free) + len(self._used)
 
     def write(self, batch: Batch) -> tuple[Slot, dict[str, Any]]:
         """Put a batch into a slot that nobody looks at.
@@ -80,45 +80,76 @@ class Slots:
             arrays.update({name: np.ascontiguousarray(getattr(batch.mixed, name)) for name in _MIXED})
         places, size = _places(arrays)
         slot = self._take(size)
-        for name, (_, _, offset) in places.items():
-            _write(slot.descriptor, arrays[name], offset)
+        try:
+            _allocate(slot, size)
+            for name, (_, _, offset) in places.items():
+                _write(slot.descriptor, arrays[name], offset)
+            self._keep(slot)
+        except BaseException:
+            self._give_up(slot)
+            raise
         told = {"file": slot.path.name, "arrays": places, "epoch": batch.epoch, "position": batch.position}
         return slot, told
 
     def _take(self, size: int) -> Slot:
-        if self._closed:  # a batch that was being made at the server's end must not leave a file behind
-            raise OSError(errno.EBADF, "the slots are closed")
+        """A slot to be written: a free one that is large enough, or a new one."""
+        with self._lock:
+            self._check_open()
+            slot = self._pop(size)
+            if slot is None:
+                path = self._folder / f"slot-{self._own}-{self._made}"
+                slot = Slot(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644))
+                self._made += 1
+            self._writing.add(slot)
+            return slot
+
+    def _pop(self, size: int) -> Slot | None:
         while self._free:
             slot = self._free.pop()
             if slot.size >= size:
                 slot.in_window = True
-                self._used.add(slot)
                 return slot
             _drop(slot)
-        path = self._folder / f"slot-{self._own}-{self._made}"
-        self._made += 1
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-        slot = Slot(path, descriptor, size)
-        self._used.add(slot)
-        os.posix_fallocate(descriptor, 0, size)  # a full folder fails here, not a consumer by SIGBUS
-        return slot
+        return None
+
+    def _keep(self, slot: Slot) -> None:
+        """It is written."""
+        with self._lock:
+            self._check_open()
+            self._writing.remove(slot)
+            self._used.add(slot)
+
+    def _give_up(self, slot: Slot) -> None:
+        """It cannot be written, or is not wanted any more."""
+        with self._lock:
+            self._writing.remove(slot)
+        _drop(slot)
+
+    def _check_open(self) -> None:
+        if self._closed:  # a batch that was being made at the server's end must not leave a file behind
+            raise OSError(errno.EBADF, "the slots are closed")
 
     def settle(self, slot: Slot) -> None:
         """Take a slot back if it has left the window, and nobody that is known looks at it or is to open it."""
-        if slot.in_window or slot.leases or slot not in self._used:
-            return
-        self._used.remove(slot)
-        if slot.lost:
-            _drop(slot)
-        else:
-            self._free.append(slot)
+        with self._lock:
+            if slot.in_window or slot.leases or slot not in self._used:
+                return
+            self._used.remove(slot)
+            if slot.lost:
+                _drop(slot)
+            else:
+                self._free.append(slot)
 
     def close(self) -> None:
         """Unlink all, and make no more; who has one mapped keeps it."""
-        self._closed = True
-        for slot in [*self._free, *self._used]:
-            _drop(slot)
-        self._free, self._used = [], set()
+        with self._lock:
+            self._closed = True
+            for slot in [*self._free, *self._used]:
+                _drop(slot)
+            for slot in self._writing:
+                # Not its descriptor: its number might be that of another file by the time of the next write.
+                slot.path.unlink(missing_ok=True)
+            self._free, self._used = [], set()
 
 
 def _places(arrays: dict[str, np.ndarray]) -> tuple[dict[str, Any], int]:
@@ -128,6 +159,12 @@ def _places(arrays: dict[str, np.ndarray]) -> tuple[dict[str, Any], int]:
         places[name] = [array.dtype.str, list(array.shape), end]
         end += -(-array.nbytes // _ALIGNED_BYTES) * _ALIGNED_BYTES
     return places, max(end, 1)
+
+
+def _allocate(slot: Slot, size: int) -> None:
+    if not slot.size:
+        os.posix_fallocate(slot.descriptor, 0, size)  # a full folder fails here, not a consumer by SIGBUS
+        slot.size = size
 
 
 def _write(descriptor: int, array: np.ndarray, offset: int) -> None:

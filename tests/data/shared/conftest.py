@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -19,6 +22,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 SECONDS = 60
 """To wait for what must happen, however slow the machine."""
+IDLE_SECONDS = 5
+"""A busy machine may keep a consumer for seconds from the server that it started."""
 
 
 def eventually(holds):
@@ -56,22 +61,62 @@ def options():
     return build
 
 
+def servers(directory):
+    """Process numbers of the servers of all streams in a directory."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            words = path.read_bytes().decode(errors="replace").split("\0")
+            if words[1:3] == ["-m", "airflow_mlplat.data.shared.server"] and Path(words[3]).parent == directory:
+                found.append(int(path.parent.name))
+    return found
+
+
+def end_servers(directory):
+    """Tell servers to end, rather than to wait until they had no consumer for long. Whether they are gone."""
+    for pid in servers(directory):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    return not directory.exists() or not list(directory.iterdir())
+
+
 @pytest.fixture
 def stream(tmp_path, span):
     """A function that makes stream options; at the end all servers end, and leave nothing."""
-    directory = tmp_path / "streams"
+    directories = set()
 
     def build(**changed):
-        return StreamOptions(
-            **{"directory": directory, "store": span[0], "idle_seconds": 0.2, "start_seconds": SECONDS, **changed}
-        )
+        how = {"directory": tmp_path / "streams", "idle_seconds": IDLE_SECONDS, "start_seconds": SECONDS}
+        made = StreamOptions(**{"store": span[0], **how, **changed})
+        directories.add(made.directory)
+        return made
 
     yield build
-    eventually(lambda: not directory.exists() or not list(directory.iterdir()))
+    for directory in directories:
+        eventually(lambda directory=directory: end_servers(directory))
 
 
 def told(batch):
     return [batch.epoch, batch.position, batch.rows.tolist(), batch.digest()]
+
+
+class SlowDisk:
+    """Writes wait until it has leave to go on."""
+
+    def __init__(self):
+        self.asked, self.leave, self._write = threading.Event(), threading.Event(), os.pwrite
+
+    def pwrite(self, *how):
+        self.asked.set()
+        assert self.leave.wait(SECONDS)
+        return self._write(*how)
+
+
+@pytest.fixture
+def slow_disk(monkeypatch):
+    disk = SlowDisk()
+    monkeypatch.setattr(os, "pwrite", disk.pwrite)
+    return disk
 
 
 @pytest.fixture(scope="session")
@@ -91,9 +136,10 @@ class Trainer:
     """`trainer.py` in a process of its own."""
 
     def __init__(self, span, options, stream, epochs, name, **how):
-        self.output = Path(stream.directory).parent / f"{name}.jsonl"
+        self.output, self.leave = (Path(stream.directory).parent / f"{name}.{kind}" for kind in ("jsonl", "leave"))
         document = {
-            "store": span[0], "ref": span[1].to_json(), "epochs": epochs, "output": str(self.output), **how,
+            "store": span[0], "ref": span[1].to_json(), "epochs": epochs, "output": str(self.output),
+            "leave": str(self.leave), **how,
             "options": {"batch_size": options.batch_size, "shape": options.shape, "seed": options.seed,
                         "prefetch": options.prefetch},
             "stream": {name: str(value) if isinstance(value, Path) else value for name, value in vars(stream).items()
@@ -118,9 +164,13 @@ class Trainer:
         return self.lines()[-1]
 
     def wait_for(self, batches):
+        """Wait until it has so many: a trainer whose `pause` is that then waits until it has leave to `go_on`."""
         eventually(lambda: len(self.batches()) >= batches or self.process.poll() is not None)
         assert self.process.poll() is None
         return self
+
+    def go_on(self):
+        self.leave.touch()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 
 from airflow_mlplat.data.batch import Batch
-from airflow_mlplat.data.shared.client import Gone, _check, join
-from airflow_mlplat.data.shared.protocol import ProtocolError
+from airflow_mlplat.data.shared.client import Client, Gone, _check, join
+from airflow_mlplat.data.shared.protocol import Inbox, ProtocolError, pack
 from airflow_mlplat.data.shared.spec import StreamSpec
+from tests.data.shared.conftest import eventually
 
 
 def test_many_that_join_at_once_start_one_server(span, options, stream):
@@ -55,12 +57,20 @@ def test_a_server_of_another_stream(span, options, stream):
     other.folder.rmdir()
     command = [sys.executable, "-m", "airflow_mlplat.data.shared.server", spec.folder]
     with subprocess.Popen(command) as process:
-        while not (spec.folder / "socket").exists():
-            assert process.poll() is None
+        eventually(lambda: (spec.folder / "socket").exists() or process.poll() is not None)
+        assert process.poll() is None
         with pytest.raises(Gone, match=rf"not take this consumer; got .* another stream, {other.identity[:12]}\.$"):
             join(spec, 1)
         process.terminate()
         assert process.wait() == 0
+
+
+def test_the_answer_to_a_question_that_was_interrupted_is_no_count(options, tmp_path):
+    own, server = socket.socketpair()
+    with own, server:
+        server.sendall(pack("batch", lease=1, file="slot-00000000-1", arrays={}, epoch=0, position=8))
+        with pytest.raises(Gone, match=r"^server answers another question; expected counted; got batch\.$"):
+            Client(own, tmp_path, options(), Inbox()).stats()
 
 
 def batch_of(n=8, *, height=8, labels=None, dtype=np.uint8, epoch=1, position=16):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import signal
-import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,13 +19,13 @@ import pytest
 from airflow_mlplat.data import BatchIterator, Subset
 from airflow_mlplat.data.adapters.numpy import arrays
 from airflow_mlplat.data.shared import SharedIterator
-from airflow_mlplat.data.shared.client import COPIED_FROM
+from airflow_mlplat.data.shared.client import COPIED_FROM, join
 from airflow_mlplat.data.shared.consumer import StreamSpec
 from airflow_mlplat.data.shared.folder import Lock
 from airflow_mlplat.data.shared.protocol import listen, pack
 from airflow_mlplat.errors import DataError, SpecError
 from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
-from tests.data.shared.conftest import eventually, told
+from tests.data.shared.conftest import SECONDS, eventually, servers, told
 
 
 def server_of(iterator):
@@ -41,7 +42,6 @@ def test_batches_are_those_of_a_batch_iterator(samples, options, stream, plain):
         counts = iterator.stats()
     assert (counts["shared"], counts["own"], counts["reason"]) == (75, 0, "")
     assert counts["server"]["decoded"] == 75
-    eventually(lambda: not is_alive(counts["server"]["pid"]))
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_nothing_is_left(samples, options, stream, threads):
 
     gc.collect()
     before = open_files()
-    iterator = SharedIterator(samples, options(), 2, stream())
+    iterator = SharedIterator(samples, options(), 2, stream(idle_seconds=3))
     kept = list(iterator.epoch())
     pid = server_of(iterator)
     assert [batch.position for batch in iterator][:2] == [8, 16]
@@ -239,11 +239,33 @@ def test_nothing_is_left(samples, options, stream, threads):
 def test_garbage_leaves_the_stream(samples, options, stream):
     iterator = SharedIterator(samples, options(), 2, stream())
     for _ in iterator:
-        pid = server_of(iterator)
         break
+    looking = join(iterator._spec, 2)
+    assert looking.stats()["consumers"] == 2
     del iterator, _
     gc.collect()
-    eventually(lambda: not is_alive(pid))
+    eventually(lambda: looking.stats()["consumers"] == 1)
+    looking.close()
+
+
+def test_closed_while_it_waits_for_a_batch(samples, options, stream):
+    """Its thread is told at once, not when others have joined; meanwhile the server is not asked what it counted."""
+    iterator, failed = SharedIterator(samples, options(), 2, stream(consumers=2, gather_seconds=SECONDS)), []
+
+    def wait():
+        with pytest.raises(SpecError, match="ended by another one, or by close"):
+            next(iter(iterator))
+        failed.append(time.monotonic())
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    eventually(lambda: iterator._client is not None and iterator._client._lock.locked())
+    started = time.monotonic()
+    assert iterator.stats()["server"] is None
+    iterator.close()
+    thread.join()
+    assert failed[0] - started < SECONDS / 2
+    assert iterator.stats()["reason"] == ""  # it did not fall back
 
 
 def test_server_killed_in_mid_epoch(samples, options, stream, plain, threads):
@@ -383,13 +405,17 @@ def test_a_sample_that_does_not_decode(tmp_path, png, digits, options, stream):
             writer.add(Sample(f"digit/{i:02d}", b"no image" if i == 20 else png(digits[0][i]), 0, None))
         ref = writer.commit()
     samples = Samples(store, ref)
-    with SharedIterator(samples, options(shuffle=False), 1, stream(store=store.url)) as iterator:
+    shared = stream(store=store.url, window=1)  # the server comes to the sample when the batch before it was taken
+    with SharedIterator(samples, options(shuffle=False), 1, shared) as iterator:
         seen = []
         with pytest.raises(DataError, match=r"^sample 'digit/20': "):
             seen.extend(batch.position for batch in iterator)
         assert seen == [8, 16]
         assert iterator.get_state()["position"] == 16
-        assert iterator.stats()["own"] >= 0
+        counts = iterator.stats()
+        assert (counts["shared"], counts["own"]) == (2, 0)
+        # The server says why it ends if it is being asked just then.
+        assert re.match(r"server (ended: DataError: sample 'digit/20': |is gone)", counts["reason"])
 
 
 def test_three_trainers(samples, options, stream, trainer, plain):
@@ -406,7 +432,8 @@ def test_three_trainers(samples, options, stream, trainer, plain):
 
 def test_one_of_three_is_killed(samples, options, stream, trainer, plain):
     shared = stream(consumers=3, window=4)
-    trainers = [trainer(options(), shared, seconds=0.01, kept=3) for _ in range(3)]
+    pauses = (None, 10, None)
+    trainers = [trainer(options(), shared, seconds=0.01, kept=3, pause=pause) for pause in pauses]
     trainers[1].wait_for(10).process.kill()
     whole = plain(samples, options(), 2)
     for one in (trainers[0], trainers[2]):
@@ -417,13 +444,14 @@ def test_one_of_three_is_killed(samples, options, stream, trainer, plain):
 
 
 def test_the_server_of_three_is_killed(samples, options, stream, trainer, plain):
-    shared = stream(consumers=3, window=4, gather_seconds=1)
-    trainers = [trainer(options(), shared, seconds=0.01, kept=3) for _ in range(3)]
-    trainers[0].wait_for(10)
-    folder = str(StreamSpec(samples.ref, options(), shared).folder)
-    pids = subprocess.check_output(["pgrep", "-f", f"shared.server {folder}"], text=True).split()
-    assert len(pids) == 1
-    os.kill(int(pids[0]), signal.SIGKILL)
+    shared = stream(consumers=3, window=4)
+    trainers = [trainer(options(), shared, seconds=0.01, kept=3, pause=10) for _ in range(3)]
+    for one in trainers:
+        one.wait_for(10)
+    (pid,) = servers(shared.directory)
+    os.kill(pid, signal.SIGKILL)
+    for one in trainers:
+        one.go_on()
     whole = plain(samples, options(), 2)
     for one in trainers:
         result = one.result()
@@ -434,13 +462,14 @@ def test_the_server_of_three_is_killed(samples, options, stream, trainer, plain)
 
 def test_a_stopped_consumer_is_expelled(samples, options, stream, trainer, plain):
     """What it holds stays as it is, however long the others go on; it goes on by itself."""
-    shared = stream(consumers=2, window=2, patience_seconds=0.3, gather_seconds=3)
-    quick, stopped = (trainer(options(), shared, seconds=0.005, kept=3) for _ in range(2))
+    shared = stream(consumers=2, window=2, patience_seconds=3)
+    quick, stopped = (trainer(options(), shared, seconds=0.005, kept=3, pause=pause) for pause in (None, 10))
     stopped.wait_for(10)
     os.kill(stopped.process.pid, signal.SIGSTOP)
     whole = plain(samples, options(), 2)
     assert quick.result()["server"]["expelled"] == 1
     assert quick.batches() == whole
+    stopped.go_on()
     os.kill(stopped.process.pid, signal.SIGCONT)
     result = stopped.result()
     assert stopped.batches() == whole

@@ -10,14 +10,19 @@ from airflow_mlplat.data.shared.producer import Producer
 from airflow_mlplat.data.shared.slots import Slots, read
 from airflow_mlplat.data.shared.spec import StreamSpec
 from airflow_mlplat.errors import NotFoundError
-from tests.data.shared.conftest import eventually, told
+from tests.data.shared.conftest import SECONDS, eventually, told
+
+
+def wait_until_ended():
+    """No producer's thread is left, nor those that decode for it."""
+    eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("mlplat")])
 
 
 @pytest.fixture
 def make(span, options, stream, tmp_path):
     """A function that makes the batch of a place: [its fields], and where the next one begins."""
     slots = Slots(tmp_path)
-    producer = Producer(StreamSpec(span[1], options(batch_size=40), stream()), slots, threading.Lock())
+    producer = Producer(StreamSpec(span[1], options(batch_size=40), stream()), slots)
     producer.bell.setblocking(True)
 
     def run(place, stop=2):
@@ -32,6 +37,7 @@ def make(span, options, stream, tmp_path):
     yield run
     producer.close()
     slots.close()
+    wait_until_ended()
 
 
 def test_in_order_and_from_any_place(make, samples, options, plain):
@@ -44,8 +50,24 @@ def test_in_order_and_from_any_place(make, samples, options, plain):
 
 def test_what_cannot_be_opened(options, stream, tmp_path, span):
     spec = StreamSpec(span[1], options(), stream(store=str(tmp_path / "nowhere")))
-    producer = Producer(spec, Slots(tmp_path), threading.Lock())
+    producer = Producer(spec, Slots(tmp_path))
     producer.bell.setblocking(True)
     producer.order((0, 0), 1)
     assert isinstance(eventually(producer.collect), NotFoundError)
     producer.close()
+    wait_until_ended()
+
+
+def test_closed_while_it_makes_a_batch(span, options, stream, tmp_path, slow_disk):
+    """Nobody waits for it, and nothing is left when it is done."""
+    folder = tmp_path / "slots"
+    folder.mkdir()
+    slots = Slots(folder)
+    producer = Producer(StreamSpec(span[1], options(), stream()), slots)
+    producer.order((0, 0), 1)
+    assert slow_disk.asked.wait(SECONDS)
+    producer.close()
+    slots.close()
+    slow_disk.leave.set()
+    wait_until_ended()
+    assert list(folder.iterdir()) == []

@@ -22,12 +22,11 @@ from tests.data.shared.conftest import SECONDS, eventually
 class Server:
     """A server that was started by hand."""
 
-    def __init__(self, spec):
+    def __init__(self, spec, program=("-m", "airflow_mlplat.data.shared.server")):
         self.spec, self.inboxes = spec, {}
         spec.folder.mkdir(parents=True, exist_ok=True)
         spec.save()
-        command = [sys.executable, "-m", "airflow_mlplat.data.shared.server", spec.folder]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen([sys.executable, *program, spec.folder], stderr=subprocess.PIPE)
         eventually(self.listens)
 
     def listens(self):
@@ -65,9 +64,9 @@ class Server:
     def next(self, consumer, position, released=()):
         return self.ask(consumer, "next", epoch=0, position=position, released=list(released))
 
-    def ask_for(self, consumer, position):
+    def ask_for(self, consumer, position, released=()):
         """Ask for a batch, and do not wait for it."""
-        consumer.sendall(pack("next", epoch=0, position=position, released=[]))
+        consumer.sendall(pack("next", epoch=0, position=position, released=list(released)))
 
 
 @pytest.fixture
@@ -75,8 +74,9 @@ def server(span, options, stream):
     """A function that starts a server; all end well, and leave nothing."""
     started = []
 
-    def start(**changed):
-        started.append(Server(StreamSpec(span[1], options(), stream(**{"idle_seconds": SECONDS, **changed}))))
+    def start(*program, **changed):
+        spec = StreamSpec(span[1], options(), stream(**{"idle_seconds": SECONDS, **changed}))
+        started.append(Server(spec, program) if program else Server(spec))
         return started[-1]
 
     yield start
@@ -162,6 +162,39 @@ def test_slots_of_the_dead_are_not_used_again(server):
     assert not (one.spec.folder / file).exists()
 
 
+SLOW = """
+import os, sys, time
+from pathlib import Path
+from airflow_mlplat.data.shared.server import main
+slow, write, count = Path(sys.argv[1]), os.pwrite, 0
+def slowly(*how):
+    global count
+    count += 1
+    while count > 3 and slow.exists():  # from the second batch's first array on
+        slow.with_name("waits").touch()
+        time.sleep(0.01)
+    return write(*how)
+os.pwrite = slowly
+os._exit(main(sys.argv[2:]))
+"""
+"""A server whose disk keeps it from writing a second batch for as long as there is a file."""
+
+
+def test_a_slow_disk_keeps_nobody_from_being_heard(server, tmp_path):
+    slow = tmp_path / "slow"
+    slow.touch()
+    one = server("-c", SLOW, slow, window=1)
+    consumer, looking = one.consumer(), one.consumer()
+    first = one.next(consumer, 0)
+    eventually((tmp_path / "waits").exists)
+    one.ask_for(consumer, 8, [first["lease"]])
+    heard = one.inboxes[consumer].feed(consumer.recv(1000))
+    assert {message["type"] for message in heard} == {"wait"}
+    assert one.ask(looking, "stats")["decoded"] == 1
+    slow.unlink()
+    assert one.hear(consumer)["position"] == 16
+
+
 def test_nobody_is_expelled_while_others_are_waited_for(server):
     """The first waits for the third, not the second for the first, whose batches fill the window."""
     one = server(window=2, consumers=3, patience_seconds=0.2)
@@ -241,7 +274,7 @@ def test_only_one_serves(server):
 
 
 def test_it_ends_without_consumers(server):
-    one = server(idle_seconds=0.3)
+    one = server(idle_seconds=3)
     consumer = one.consumer()
     assert one.next(consumer, 0)["position"] == 8
     consumer.close()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +14,7 @@ from airflow_mlplat.data.augment import Mixed
 from airflow_mlplat.data.batch import Batch
 from airflow_mlplat.data.shared.protocol import ProtocolError
 from airflow_mlplat.data.shared.slots import Slots, copied, read
+from tests.data.shared.conftest import SECONDS
 
 
 def batch_of(n, value=1, mixed=False):
@@ -64,7 +70,7 @@ def test_a_slot_is_used_again_when_nobody_looks(slots, tmp_path):
     slots.settle(slot)
     slots.settle(slot)  # once only
     again, told_again = slots.write(batch_of(4, 3))
-    assert (again, told_again["file"], len(slots)) == (slot, told["file"], 2)
+    assert (again, told_again["file"], len(list(tmp_path.iterdir()))) == (slot, told["file"], 2)
     assert read(tmp_path, told_again)[0].images.max() == 3
 
 
@@ -87,7 +93,8 @@ def test_a_slot_that_is_too_small_is_replaced(slots, tmp_path):
     slot.in_window = False
     slots.settle(slot)
     other, told = slots.write(batch_of(100))
-    assert (other is slot, len(slots)) == (False, 1)
+    assert other is not slot
+    assert [path.name for path in tmp_path.iterdir()] == [told["file"]]
     assert read(tmp_path, told)[0].digest() == batch_of(100).digest()
 
 
@@ -138,3 +145,62 @@ def test_after_the_end_nothing_is_written(slots, tmp_path):
     with pytest.raises(OSError, match="the slots are closed"):
         slots.write(batch_of(2))
     assert list(tmp_path.iterdir()) == []
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_slot_that_is_written_is_nobody_elses(slots, tmp_path, slow_disk):
+    """Others are taken back and given out meanwhile."""
+    slow_disk.leave.set()
+    looked_at, _ = slots.write(batch_of(4))
+    slow_disk.asked.clear()
+    slow_disk.leave.clear()
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(slots.write, batch_of(4, 2))
+        assert slow_disk.asked.wait(SECONDS)
+        looked_at.in_window = False
+        slots.settle(looked_at)
+        second = threads.submit(slots.write, batch_of(4, 3))
+        slow_disk.leave.set()
+        (one, told), (other, told_other) = first.result(), second.result()
+    assert other is looked_at is not one
+    assert [read(tmp_path, each)[0].images.max() for each in (told, told_other)] == [2, 3]
+
+
+def test_closed_while_one_is_written(tmp_path, slow_disk):
+    """What is written then goes nowhere, above all into no other file that has the descriptor's number by now."""
+    slots, before = Slots(tmp_path), open_files()
+    with ThreadPoolExecutor(1) as threads:
+        written = threads.submit(slots.write, batch_of(4))
+        assert slow_disk.asked.wait(SECONDS)
+        slots.close()
+        assert list(tmp_path.iterdir()) == []
+        with (tmp_path / "other").open("wb"):
+            slow_disk.leave.set()
+            with pytest.raises(OSError, match="the slots are closed"):
+                written.result()
+    assert (tmp_path / "other").read_bytes() == b""
+    assert open_files() == before
+
+
+@pytest.mark.parametrize(("call", "used"), [("posix_fallocate", False), ("pwrite", False), ("pwrite", True)])
+def test_a_folder_that_is_full(slots, tmp_path, monkeypatch, call, used):
+    """A slot that cannot be written is gone, be it a new one or one that was used before."""
+    if used:
+        slot, _ = slots.write(batch_of(4))
+        slot.in_window = False
+        slots.settle(slot)
+    before = open_files() - used
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, full)
+        with pytest.raises(OSError, match="no space"):
+            slots.write(batch_of(4))
+    assert (list(tmp_path.iterdir()), open_files()) == ([], before)
+    _, told = slots.write(batch_of(4))
+    assert read(tmp_path, told)[0].digest() == batch_of(4).digest()
