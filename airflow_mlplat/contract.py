@@ -130,7 +130,7 @@ class JobSpec:
         params: The stage's options, as plain JSON.
         inputs: Role → references, in order: `{"dataset": [Ref]}`.
         files: File name → SHA-256 of a blob in the store: `{"build.py": "9f…"}`.
-        framework: `tensorflow`, `mxnet`, or None for stages without one.
+        framework: `tensorflow`, `mxnet`, `caffe`, or None for stages without one.
         code_version: Digest of the job half's source.
         image: What the job runs in: an image digest, or a digest of the environment's packages.
     """

@@ -95,7 +95,10 @@ def _put_in_place(link: Path, folder: Path) -> Path:
 
 
 def _commands(folder: Path, requirements: Path, versions: str) -> Iterator[list[str]]:
-    uv, python = shutil.which("uv"), str(folder / "bin/python")
+    uv, python, script = shutil.which("uv"), str(folder / "bin/python"), requirements.with_suffix(".sh")
+    if script.exists():  # the framework is in no package registry
+        yield ["bash", str(script), str(folder), str(requirements)]
+        return
     if uv:
         yield [uv, "venv", "--quiet", "--python", versions, str(folder)]
         yield [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "-r", str(requirements)]

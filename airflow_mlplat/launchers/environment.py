@@ -13,6 +13,7 @@ from airflow_mlplat.errors import ConfigError
 from airflow_mlplat.launchers.create import check_framework
 
 OWN_PACKAGE = "airflow_mlplat-"
+PACKAGES_FILE = "packages.txt"
 
 
 def interpreter(environments: Path | None, framework: str | None) -> Path:
@@ -20,7 +21,7 @@ def interpreter(environments: Path | None, framework: str | None) -> Path:
 
     Args:
         environments: Folder with one virtual environment, or link to one, per framework, named as it.
-        framework: `tensorflow`, `mxnet`, or None.
+        framework: `tensorflow`, `mxnet`, `caffe`, or None.
 
     Raises:
         ConfigError: It is not there, or the framework is unknown.
@@ -52,7 +53,7 @@ def image(environments: Path | None, framework: str | None) -> str:
         version = platform.python_version()
     else:
         home = python.parent.parent
-        names = set(_distributions(home.glob("lib*/python*/site-packages")))
+        names = set(_distributions(home.glob("lib*/python*/site-packages"))) | _listed(home)
         version = _version(home)
     return digest({"python": version, "packages": sorted(n for n in names if not n.startswith(OWN_PACKAGE))})
 
@@ -62,6 +63,14 @@ def _distributions(folders: Iterable[Path]) -> Iterator[str]:
         if folder.is_dir():
             with os.scandir(folder) as entries:
                 yield from (entry.name for entry in entries if entry.name.endswith(".dist-info"))
+
+
+def _listed(home: Path) -> set[str]:
+    """What an environment that is more than Python packages says of itself, a name and version a line."""
+    try:
+        return set((home / PACKAGES_FILE).read_text(encoding="utf-8").splitlines())
+    except FileNotFoundError:
+        return set()
 
 
 def _version(home: Path) -> str:

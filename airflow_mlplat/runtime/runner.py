@@ -105,7 +105,7 @@ def load_trainer(framework: str, frameworks: Mapping[str, str] | None = None) ->
     """Import a framework's trainer.
 
     Args:
-        framework: `tensorflow`, `mxnet`.
+        framework: `tensorflow`, `mxnet`, `caffe`.
         frameworks: Name → "module:attribute", `runtime.frameworks.FRAMEWORKS` when not given.
 
     Raises:

@@ -1,10 +1,11 @@
 """The user's build file: Python with `build(params)`, and maybe `train(ctx)`. Its mistakes are told as such.
 
-`build(params)` returns a Keras model (TensorFlow) or a Gluon block (MXNet). `params` is `TrainOptions.params` with
-`classes` (how many), `shape` (height, width, channels) and `framework`. The model gets float32 images in [0, 1]:
-(n, height, width, channels) in Keras, (n, channels, height, width) in Gluon. It gives one row per image with one
-number per class. Rows that are not negative and sum to 1 are taken as probabilities, any others as logits; that is
-told once, from a few random images, when the model is built.
+`build(params)` returns a Keras model (TensorFlow), a Gluon block (MXNet), or (Caffe) a net or (net, solver), each as
+prototxt text or as Caffe's message; `runtime.frameworks.prototxt` says what they may hold. `params` is
+`TrainOptions.params` with `classes` (how many), `shape` (height, width, channels) and `framework`. The model gets
+float32 images in [0, 1]: (n, height, width, channels) in Keras, (n, channels, height, width) in Gluon and Caffe. It
+gives one row per image with one number per class. Rows that are not negative and sum to 1 are taken as probabilities,
+any others as logits; that is told once, from a few random images, when the model is built.
 """
 
 from __future__ import annotations

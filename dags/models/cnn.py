@@ -1,9 +1,10 @@
-"""A small convolutional network for small images, in either framework."""
+"""A small convolutional network for small images, in each framework."""
 
 
 def build(params):
-    """A Keras model or a Gluon block, by `params["framework"]`; `params["width"]` scales it."""
-    return {"tensorflow": build_tensorflow, "mxnet": build_mxnet}[params["framework"]](params)
+    """A Keras model, a Gluon block or a Caffe net, by `params["framework"]`; `params["width"]` scales it."""
+    builders = {"tensorflow": build_tensorflow, "mxnet": build_mxnet, "caffe": build_caffe}
+    return builders[params["framework"]](params)
 
 
 def build_tensorflow(params):
@@ -41,3 +42,22 @@ def build_mxnet(params):
         nn.Dense(params["classes"]),
     )
     return net
+
+
+def build_caffe(params):
+    from caffe import NetSpec, layers
+    from caffe import params as choices
+
+    width, (height, across, channels) = params.get("width", 16), params["shape"]
+    first = {"weight_filler": {"type": "xavier"}}
+    pooling = {"pool": choices.Pooling.MAX, "kernel_size": 2, "stride": 2}
+    net = NetSpec()
+    net.data = layers.Input(shape={"dim": [1, channels, height, across]})
+    net.conv1 = layers.Convolution(net.data, num_output=width, kernel_size=3, **first)
+    net.pool1 = layers.Pooling(layers.ReLU(net.conv1, in_place=True), **pooling)
+    net.conv2 = layers.Convolution(net.pool1, num_output=2 * width, kernel_size=3, **first)
+    net.pool2 = layers.Pooling(layers.ReLU(net.conv2, in_place=True), **pooling)
+    net.drop2 = layers.Dropout(net.pool2, dropout_ratio=0.25)
+    net.hidden = layers.InnerProduct(net.drop2, num_output=4 * width, **first)
+    net.score = layers.InnerProduct(layers.ReLU(net.hidden, in_place=True), num_output=params["classes"], **first)
+    return net.to_proto()

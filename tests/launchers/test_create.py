@@ -13,7 +13,7 @@ from airflow_mlplat.launchers.environment import image, interpreter
 
 
 def test_every_framework_says_which_python_it_supports() -> None:
-    assert frameworks() == ["mxnet", "tensorflow"]
+    assert frameworks() == ["caffe", "mxnet", "tensorflow"]
     for framework in frameworks():
         assert "\n# python: >=3." in (REQUIREMENTS / f"{framework}.txt").read_text()
 
@@ -32,7 +32,7 @@ def test_a_range_of_pythons(version: tuple[int, int], versions: str, fits: bool)
 
 
 def test_an_unknown_framework_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"unknown framework; expected mxnet \| tensorflow; got 'theano'"):
+    with pytest.raises(ConfigError, match=r"unknown framework; expected caffe \| mxnet \| tensorflow; got 'theano'"):
         create_environment(tmp_path, "theano")
     assert list(tmp_path.iterdir()) == []
 

@@ -76,5 +76,5 @@ def test_no_such_environment(tmp_path):
     (tmp_path / "evil/bin").mkdir(parents=True)
     (tmp_path / "evil/bin/python").symlink_to(sys.executable)
     for name in ("evil", "../evil", str(tmp_path / "evil"), ""):
-        with pytest.raises(ConfigError, match=r"unknown framework; expected mxnet \| tensorflow; got"):
+        with pytest.raises(ConfigError, match=r"unknown framework; expected caffe \| mxnet \| tensorflow; got"):
             interpreter(tmp_path, name)

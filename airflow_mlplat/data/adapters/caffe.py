@@ -69,21 +69,30 @@ def fill(data: Any, label: Any, images: np.ndarray, labels: np.ndarray, scale: f
     Raises:
         SpecError: A blob is for images of another shape, or for more than one label.
     """
+    if label.data[:1].size != 1:
+        raise SpecError("blob for more than one label", expected="(n,) or (n, 1, …)", got=label.data.shape)
+    fill_images(data, images, scale)
+    _resize(label, len(labels))
+    label.data[...] = labels.reshape(label.data.shape)
+
+
+def fill_images(data: Any, images: np.ndarray, scale: float = 1.0) -> None:
+    """Put a batch's images alone into a blob; see `fill`."""
     nchw = images.transpose(0, 3, 1, 2)
     if data.data.shape[1:] != nchw.shape[1:]:
         raise SpecError(
             "blob for images of another shape", expected=f"(n, {', '.join(map(str, nchw.shape[1:]))})",
             got=data.data.shape, fix="let the net's input have the iterator's shape, channels first",
         )  # fmt: skip
-    if label.data[:1].size != 1:
-        raise SpecError("blob for more than one label", expected="(n,) or (n, 1, …)", got=label.data.shape)
-    for blob in (data, label):
-        if len(blob.data) != len(labels):
-            blob.reshape(len(labels), *blob.data.shape[1:])
+    _resize(data, len(images))
     data.data[...] = nchw
     if scale != 1:
         data.data[...] *= np.float32(scale)
-    label.data[...] = labels.reshape(label.data.shape)
+
+
+def _resize(blob: Any, rows: int) -> None:
+    if len(blob.data) != rows:
+        blob.reshape(rows, *blob.data.shape[1:])
 
 
 @contextmanager

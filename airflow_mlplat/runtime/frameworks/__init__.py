@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 FRAMEWORKS = {
+    "caffe": "airflow_mlplat.runtime.frameworks.caffe:CaffeTrainer",
     "mxnet": "airflow_mlplat.runtime.frameworks.mxnet:MXNetTrainer",
     "tensorflow": "airflow_mlplat.runtime.frameworks.tensorflow:TensorFlowTrainer",
 }

@@ -21,5 +21,5 @@ def test_a_trainer_loads_without_its_framework(framework):
 
 
 def test_an_unknown_one_is_told():
-    with pytest.raises(SpecError, match=r"unknown framework; expected mxnet \| tensorflow; got 'caffe'\."):
-        load_trainer("caffe")
+    with pytest.raises(SpecError, match=r"unknown framework; expected caffe \| mxnet \| tensorflow; got 'theano'\."):
+        load_trainer("theano")
