@@ -53,7 +53,10 @@ class Filler:
                 image = read_image(self._samples.media(rows[index]), self._options.shape[2], self._options.decoder)
                 self._put(image, pending.images[index], (planned.epoch, drawn[index], turns[index]))
             except Exception as error:
-                raise _named(error, self._samples.key(rows[index])) from error
+                named = _named(error, self._samples.key(rows[index]))
+                if named is error:  # which must not become its own cause
+                    raise
+                raise named from error
         if pending.was_last():
             pending.batch = self._finished(planned, pending.images)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from itertools import count, islice
 from types import TracebackType
 from typing import Any
@@ -143,16 +143,21 @@ class BatchIterator:
         try:
             self._begin(waiting, plans, pool, 1)  # alone: the first batch does not wait for those behind it
             while waiting:
-                if self._pool is not pool:
-                    raise SpecError(
-                        "this pass over the batches was ended by another one, or by close", fix="iterate anew"
-                    )
+                self._check(pool)
                 batch = waiting.popleft().wait()
                 self._begin(waiting, plans, pool, 2)  # one in place of this, and one more until there are enough
+                self._check(pool)  # the state of a pass that was ended while it waited is no more to be changed
                 self._epoch, self._position = batch.epoch, batch.position
                 yield batch
+        except (CancelledError, RuntimeError):  # of a pool that another thread has ended meanwhile
+            self._check(pool)
+            raise
         finally:
             _end(pool)
+
+    def _check(self, pool: ThreadPoolExecutor) -> None:
+        if self._pool is not pool:
+            raise SpecError("this pass over the batches was ended by another one, or by close", fix="iterate anew")
 
     def _begin(self, waiting: deque[Pending], plans: Iterator[Round], pool: ThreadPoolExecutor, most: int) -> None:
         for planned in islice(plans, min(most, self.options.prefetch - len(waiting))):
@@ -161,8 +166,9 @@ class BatchIterator:
     def _plan(self, stop: int | None) -> Iterator[Round]:
         if self._order is None:
             self._order = order_of(self._samples, self.options)
-        order, position = self._order, self._position
-        for epoch in count(self._epoch) if stop is None else range(self._epoch, stop):
+        order = self._order
+        first, position = next_epoch(self._n, self.options, self._epoch, self._position)
+        for epoch in count(first) if stop is None else range(first, stop):
             ahead = order.shards_ahead(epoch, position)
             if len(ahead):
                 self._samples.will_read(ahead)

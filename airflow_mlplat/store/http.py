@@ -104,8 +104,9 @@ class HttpBackend(ReadOnly):
         length = int(answer.getheader("Content-Length") or -1)
         if answer.status != _PART or not begins or not 0 <= length <= len(buffer):
             raise StoreError(
-                f"{self.url} does not answer ranges of {path}", expected=f"206 from byte {offset}", got=answer.status
-            )
+                f"{self.url} does not answer ranges of {path}",
+                expected=f"206 from byte {offset}, of {len(buffer)} bytes at most", got=_told(answer),
+            )  # fmt: skip
         done = 0
         while done < length:
             count = answer.readinto(buffer[done:length])
@@ -214,6 +215,12 @@ def _close_all(connections: deque[Any]) -> None:
     with suppress(IndexError):  # another thread may have taken the last one
         while connections:
             connections.pop().close()
+
+
+def _told(answer: http.client.HTTPResponse) -> str:
+    """What an answer says that it holds, for messages."""
+    names = ("Content-Range", "Content-Length")
+    return ", ".join([str(answer.status), *(f"{name} {answer.getheader(name, 'missing')}" for name in names)])
 
 
 def _length(answer: http.client.HTTPResponse) -> str | None:

@@ -16,7 +16,8 @@ class Opened(Generic[T]):
     """What was opened, by number; only so many at once, those opened last. Thread-safe, and no lock where it is open.
 
     Args:
-        make: Number → what is opened. Called for one thread at a time for the same number.
+        make: Number → what is opened. Called for one thread at a time for the same number. It must not refer to what
+            holds this: in such a cycle nothing is closed before the garbage collector runs.
         most: How many stay open.
     """
 

@@ -53,19 +53,19 @@ class Samples:
         self._store = store
         manifest = store.manifest(ref)
         self.classes: list[str] = list(manifest["classes"])
-        self._parts: list[Part] = PARTS[ref.kind](store, ref, manifest)
-        self._shards = [(shard, part.classes) for part in self._parts for shard in part.shards]
-        self.partitions: list[str] = [part.partition for part in self._parts]
+        parts = PARTS[ref.kind](store, ref, manifest)
+        self.partitions: list[str] = [part.partition for part in parts]
         """Of each span, in order."""
-        self.span_ends: np.ndarray = _fixed(np.cumsum([part.samples for part in self._parts], dtype=np.int64))
+        self.span_ends: np.ndarray = _fixed(np.cumsum([part.samples for part in parts], dtype=np.int64))
         """int64 (P,): how many samples there are up to the end of each span."""
-        self._n = sum(part.samples for part in self._parts)
+        self._n = sum(part.samples for part in parts)
         if self._n != manifest["samples"]:
             raise CorruptionError(f"{ref} has another number of samples", expected=manifest["samples"], got=self._n)
-        self._sidecars, most = Sidecars(store), most_open()
-        self._indexes: Opened[ShardIndex] = Opened(self._open_index, most)
+        self._shards, most = _Shards(store, parts, self.classes), most_open()
+        self._few_rows = _ROWS_A_SHARD * len(self._shards.listed)
+        self._indexes: Opened[ShardIndex] = Opened(self._shards.index, most)
         self._opened = self._indexes.get
-        self._keys: Opened[np.ndarray] = Opened(self._open_keys, most)
+        self._keys: Opened[np.ndarray] = Opened(self._shards.keys, most)
         self._reader = ShardRanges(store.backend, most) if reader is None else reader
         self._read, self._sum = self._reader.read, implementation()
 
@@ -73,28 +73,13 @@ class Samples:
         return self._n
 
     @cached_property
-    def _rows(self) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-        return shard_rows(self._store, self._parts)
-
-    @cached_property
     def shard_ends(self) -> np.ndarray:
         """int64 (S,), ascending: how many samples there are up to the end of each shard."""
-        return _fixed(self._rows[0])
+        return _fixed(self._shards.rows[0])
 
     @cached_property
     def _ends(self) -> list[int]:
-        return self.shard_ends.tolist()
-
-    def _open_index(self, number: int) -> ShardIndex:
-        shard, classes = self._shards[number]
-        start = self._ends[number - 1] if number else 0
-        gaps = self._rows[1].get(number)
-        return open_index(self._sidecars, shard, start, gaps, label_table(classes, self.classes))
-
-    def _open_keys(self, number: int) -> np.ndarray:
-        shard = self._shards[number][0]
-        path = layout.keys_path(shard["keys_sha256"])
-        return self._sidecars.open(path, shard["keys_sha256"], shard["samples"]).array()["key"]
+        return self._shards.ends
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -121,7 +106,7 @@ class Samples:
             int64 (m,), -1 where missing.
         """
         rows = np.asarray(rows, np.int64)
-        if len(rows) <= _ROWS_A_SHARD * len(self._shards):
+        if len(rows) <= self._few_rows:
             return np.array([self._index(row).label(row) for row in rows.tolist()], np.int64)
         labels = np.empty(len(rows), np.int64)
         for number, chosen in self._by_shard(rows):
@@ -132,7 +117,7 @@ class Samples:
         """All keys in UTF-8: (n,) of dtype S, read-only. Read at every call, as many bytes a sample as the longest."""
         keys = np.empty(self._n, "S1")
         for number, (first, last) in enumerate(zip([0, *self._ends], self._ends)):
-            found, gaps = self._open_keys(number), self._rows[1].get(number)
+            found, gaps = self._shards.keys(number), self._shards.rows[1].get(number)
             if found.dtype.itemsize > keys.dtype.itemsize:
                 keys = keys.astype(found.dtype)
             keys[first:last] = found if gaps is None else np.delete(found, gaps + np.arange(len(gaps)))
@@ -145,8 +130,8 @@ class Samples:
             CorruptionError: One is missing, damaged, or not of so many samples.
         """
         for number, (first, last) in enumerate(zip([0, *self._ends], self._ends)):
-            self._open_index(number).labels(np.arange(first, last))
-            self._open_keys(number)
+            self._shards.index(number).labels(np.arange(first, last))
+            self._shards.keys(number)
 
     def key(self, row: int) -> str:
         """The key of one sample."""
@@ -180,7 +165,7 @@ class Samples:
             check: As for `media`.
         """
         rows = np.asarray(rows, np.int64)
-        if len(rows) <= _ROWS_A_SHARD * len(self._shards):
+        if len(rows) <= self._few_rows:
             return (self.media(row, check) for row in rows.tolist())
         shards: list[str] = []
         which, records = np.empty(len(rows), np.int64), np.empty(len(rows), INDEX_DTYPE)
@@ -202,14 +187,14 @@ class Samples:
             self._index(row)
         numbers = np.searchsorted(self.shard_ends, rows, "right")
         order = np.argsort(numbers, kind="stable")
-        counts = np.bincount(numbers, minlength=len(self._shards))
+        counts = np.bincount(numbers, minlength=len(self._ends))
         for number, chosen in enumerate(np.split(order, np.cumsum(counts[:-1]))):
             if len(chosen):
                 yield number, chosen
 
     def will_read(self, shards: np.ndarray) -> None:
         """Tell the reader which shards, int64 (m,) of 0 … S-1, will be read next, in that order."""
-        self._reader.hint([self._shards[number][0]["sha256"] for number in shards.tolist()])
+        self._reader.hint([self._shards.listed[number][0]["sha256"] for number in shards.tolist()])
 
     def metadata(self, row: int) -> dict[str, Any] | None:
         """What else the source knew of a sample, None if nothing. Covered by the shard's SHA-256, not by the CRC-32C.
@@ -249,6 +234,54 @@ class Samples:
             got=f"{crc32c(media):08x} of {len(media)} bytes",
             fix=_MEND,
         )
+
+
+class _Shards:
+    """Opens what belongs to a shard, by its number. Knows nothing of `Samples`, which holds what is opened: if each
+    referred to the other, maps and descriptors would stay until the garbage collector looks for cycles.
+
+    Args:
+        store: Where they lie.
+        parts: Which shards there are.
+        classes: What labels stand for.
+    """
+
+    def __init__(self, store: Store, parts: list[Part], classes: list[str]) -> None:
+        self._store, self._parts, self._classes = store, parts, classes
+        self._sidecars = Sidecars(store)
+        self.listed = [(shard, part.classes) for part in parts for shard in part.shards]
+        """(as in a span's manifest, the span's classes) of each."""
+
+    @cached_property
+    def rows(self) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+        """See `shard_rows`; the lists of dropped rows are read at the first use."""
+        return shard_rows(self._store, self._parts)
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """How many samples there are up to the end of each."""
+        return self.rows[0].tolist()
+
+    def index(self, number: int) -> ShardIndex:
+        """Where its samples lie.
+
+        Raises:
+            CorruptionError: It is missing or damaged.
+        """
+        shard, classes = self.listed[number]
+        start = self.ends[number - 1] if number else 0
+        gaps = self.rows[1].get(number)
+        return open_index(self._sidecars, shard, start, gaps, label_table(classes, self._classes))
+
+    def keys(self, number: int) -> np.ndarray:
+        """The keys of its samples, those of dropped rows too: (m,) of dtype S.
+
+        Raises:
+            CorruptionError: They are missing or damaged.
+        """
+        shard = self.listed[number][0]
+        path = layout.keys_path(shard["keys_sha256"])
+        return self._sidecars.open(path, shard["keys_sha256"], shard["samples"]).array()["key"]
 
 
 def _fixed(array: np.ndarray) -> np.ndarray:

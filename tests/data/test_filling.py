@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from airflow_mlplat.data.filling import Filler
 from airflow_mlplat.data.plan import Round
 from airflow_mlplat.data.pool import ordinary
-from airflow_mlplat.errors import DataError
+from airflow_mlplat.errors import CorruptionError, DataError
 
 
 @pytest.fixture
@@ -40,6 +41,15 @@ def test_the_first_of_several_errors_in_the_batchs_order(made):
     for _ in range(5):
         with pytest.raises(DataError, match=r"^sample 'digit/9': media does not decode"):
             made([1, 9, 2, 8], broken={8: b"?", 9: b"?"}, threads=4)
+
+
+@pytest.mark.parametrize("told", ["sample 'digit/9' is damaged", "a shard is damaged"])
+def test_an_error_is_not_its_own_cause(memory, options, told):
+    samples, error = memory(50), CorruptionError(told)
+    samples.media = Mock(side_effect=error)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(CorruptionError, match="'digit/9'") as caught:
+        Filler(samples, options(), ordinary).start(pool, Round(0, 1, np.array([9]), np.array([0]))).wait()
+    assert (caught.value, caught.value.__cause__) == ((error, None) if "'digit/9'" in told else (caught.value, error))
 
 
 def test_fitted_before_it_is_augmented(made, png, digits):

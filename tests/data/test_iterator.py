@@ -11,6 +11,7 @@ import pytest
 
 from airflow_mlplat.data import BatchIterator, Subset, decode, permute
 from airflow_mlplat.data.augment import replay
+from airflow_mlplat.data.filling import Pending
 from airflow_mlplat.data.window import WindowedOrder
 from airflow_mlplat.errors import CorruptionError, DataError, PlatformError, SpecError
 from airflow_mlplat.store import Sample, Samples, SpanWriter, open_store
@@ -233,10 +234,25 @@ def test_errors_keep_their_kind(memory, options, error, kind, message):
     with pytest.raises(kind, match=message) as caught:
         list(BatchIterator(Failing(memory(20), error), options()))
     assert type(caught.value) is kind
+    assert caught.value.__cause__ is (None if caught.value is error else error)
+
+
+class Calling(Memory):
+    """Calls something before some samples are read, in the thread that reads them."""
+
+    def __init__(self, of, calls):
+        super().__init__(of._media, of.labels)
+        self.calls = calls
+
+    def media(self, position):
+        self.calls.get(position, bool)()
+        return super().media(position)
 
 
 def test_threads_are_those_asked_for_and_end_with_the_pass(memory, options, threads):
-    iterator = BatchIterator(memory(45), options(threads=3))
+    together = threading.Barrier(3, timeout=20)  # a thread that is idle is given the next part, and no other started
+    samples = Calling(memory(45), dict.fromkeys((0, 3, 6), together.wait))
+    iterator = BatchIterator(samples, options(threads=3, shuffle=False))
     batches = iter(iterator)
     assert threads() == []  # nothing runs before the first batch is asked for
     next(batches)
@@ -257,6 +273,54 @@ def test_close_ends_threads_and_the_pass(memory, options, threads):
     ):
         next(batches)
     assert len(list(iterator)) == 5
+
+
+ENDED = r"^this pass over the batches was ended by another one, or by close\. iterate anew\.$"
+
+
+@pytest.fixture
+def once_waited_for(monkeypatch):
+    """A function: of a batch's position and a call, that call, made as soon as somebody waits for the batch."""
+    waited, wait = threading.Event(), Pending.wait
+
+    def build(position, call):
+        def told(pending):
+            if pending.planned.position == position:
+                waited.set()
+            return wait(pending)
+
+        def called():
+            assert waited.wait(20)
+            call()
+
+        monkeypatch.setattr(Pending, "wait", told)
+        return called
+
+    return build
+
+
+@pytest.mark.parametrize("row", [3, 43], ids=["more to begin", "nothing to begin"])
+def test_closed_while_a_batch_is_waited_for(memory, options, threads, once_waited_for, row):
+    start = row // 8 * 8
+    samples = Calling(memory(45), {})
+    iterator = BatchIterator(samples, options(shuffle=False, threads=1))
+    samples.calls[row] = once_waited_for(min(start + 8, 45), iterator.close)
+    seen = []
+    with pytest.raises(SpecError, match=ENDED):
+        seen.extend(batch.position for batch in iterator)
+    assert seen == list(range(8, start + 1, 8))
+    assert iterator.get_state()["position"] == start
+
+
+def test_closed_while_a_batch_that_is_not_begun_is_waited_for(memory, options, threads, once_waited_for):
+    iterator = BatchIterator(memory(45), options(threads=1))
+    batches = iter(iterator)
+    next(batches)  # the second and the third are begun
+    iterator._pool.submit(once_waited_for(32, iterator.close))
+    assert [next(batches).position for _ in range(2)] == [16, 24]
+    with pytest.raises(SpecError, match=ENDED):
+        next(batches)
+    assert iterator.get_state()["position"] == 24
 
 
 @pytest.mark.parametrize("end", ["new pass", "set_state"])
@@ -365,6 +429,19 @@ def test_hints_tell_the_shards_of_this_epoch_and_the_next(memory, options):
     resumed.set_state(iterator.get_state())  # at 25 of 40, in the second window
     list(resumed)
     assert samples.hints[2:] == [orders[0][2:], orders[0][2:] + orders[1], orders[1]]
+
+
+@pytest.mark.parametrize(("drop", "position"), [(False, 45), (True, 40), (True, 45)])
+def test_hints_at_the_end_of_an_epoch_are_of_the_next(memory, options, drop, position):
+    samples = memory(45, shard_ends=[9, 18, 27, 36, 45])
+    iterator = BatchIterator(samples, options(window=2, drop_remainder=drop), epochs=2)
+    iterator.set_state({**iterator.get_state(), "position": position})
+    next(iter(iterator))
+    order = WindowedOrder(samples.shard_ends, 2, 0, 1, MANIFEST).shards.tolist()
+    assert samples.hints == [order]
+    iterator.set_state({**iterator.get_state(), "epoch": 1, "position": position})
+    assert list(iterator) == []
+    assert samples.hints == [order]
 
 
 @pytest.mark.parametrize("changed", [{"window": 2}, {"window": 2, "drop_remainder": True}])

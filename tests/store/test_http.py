@@ -51,6 +51,8 @@ class Odd(BaseHTTPRequestHandler):
         answers = {
             "/whole": (200, {}, b"0123456789"),
             "/other": (206, {"Content-Range": "bytes 0-1/10"}, b"01"),
+            "/more": (206, {"Content-Range": "bytes 2-8/10"}, b"2345678"),
+            "/untold": (206, {}, b"2345"),
             "/broken": (206, {"Content-Range": "bytes 2-5/10", "Content-Length": "4"}, b"23"),
             "/round": (302, {"Location": "/round"}, b""),
             "/old": (302, {"Location": "/whole"}, b"moved"),
@@ -180,11 +182,18 @@ def test_a_refusal_is_not_repeated(odd):
     assert len(Odd.asked) == 1
 
 
-@pytest.mark.parametrize("path", ["whole", "other"])
-def test_a_server_without_ranges_is_told(odd, path):
-    with pytest.raises(
-        StoreError, match=rf"http://\S+ does not answer ranges of {path}; expected 206 from byte 2; got"
-    ):
+@pytest.mark.parametrize(
+    ("path", "got"),
+    [
+        ("whole", "200, Content-Range missing, Content-Length 10"),
+        ("other", "206, Content-Range bytes 0-1/10, Content-Length 2"),
+        ("more", "206, Content-Range bytes 2-8/10, Content-Length 7"),
+        ("untold", "206, Content-Range missing, Content-Length 4"),
+    ],
+)
+def test_a_server_without_ranges_is_told(odd, path, got):
+    expected = rf"does not answer ranges of {path}; expected 206 from byte 2, of 4 bytes at most; got {got}\.$"
+    with pytest.raises(StoreError, match=rf"http://\S+ {expected}"):
         open_backend(f"http://{odd}").read_range(path, 2, 4)
 
 

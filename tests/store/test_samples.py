@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,6 +209,23 @@ def test_from_many_threads(store, span, samples):
     order = np.random.RandomState(0).permutation(np.repeat(np.arange(20), 50)).tolist()
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(read.media, order)) == [samples[i].media for i in order]
+
+
+def test_maps_end_with_the_last_reference(store, span):
+    """At once, not when the garbage collector happens to look for cycles."""
+    gc.collect()
+    gc.disable()
+    try:
+        read = Samples(store, span)
+        assert (len(read.labels), read.key(0), len(read.media(0))) == (20, "k/000.x", 8)
+        assert len(list(read.media_of(np.repeat(np.arange(20), 60)))) == 1200
+        assert str(store.backend.root) in Path("/proc/self/maps").read_text()
+        gone = weakref.ref(read)
+        del read
+        assert gone() is None
+        assert str(store.backend.root) not in Path("/proc/self/maps").read_text()
+    finally:
+        gc.enable()
 
 
 def test_from_a_store_that_cannot_be_mapped(store, span, samples, monkeypatch):

@@ -34,19 +34,29 @@ class Ahead:
     def __iter__(self) -> Iterator[Any]:
         """The rest of one epoch. Left before its end it gives back what was begun: the next pass begins with that."""
         end: Callable[[], Any] | None = None
-        self._given = self._began = self._iterator.get_state()
+        self._give_back()
+        began = self._given = self._began = self._iterator.get_state()
         try:
             for images, labels in arrays(self._iterator):
+                before, began = began, self._iterator.get_state()
+                self._began = began
                 given, end = end, self._start(images, labels)
-                state, self._began = self._began, self._iterator.get_state()
                 if given:
-                    self._given = state
-                    yield given()
+                    yield self._ended(given, before)
             if end:
-                given, end = end, None
-                self._given = self._began
-                yield given()
+                yield self._ended(end, began)
         finally:
-            if end and self._iterator.get_state() == self._began:  # else it was set to another by now
-                self._iterator.set_state(self._given)
-                self._began = self._given
+            if self._began is began:  # else another pass is under way, and what was begun is that pass's
+                self._give_back()
+
+    def _ended(self, end: Callable[[], Any], state: dict[str, Any]) -> Any:
+        """A batch at the end of its copy: given from now on, unless that fails."""
+        batch = end()
+        self._given = state
+        return batch
+
+    def _give_back(self) -> None:
+        """Let the iterator go on from what was given, unless it was set to another state since a batch was begun."""
+        if self._given != self._began == self._iterator.get_state():
+            self._iterator.set_state(self._given)
+            self._began = self._given

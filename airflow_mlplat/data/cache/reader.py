@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from airflow_mlplat.data.cache.connections import THREADS
 from airflow_mlplat.data.cache.flights import Flights
 from airflow_mlplat.data.cache.folder import FullError, ShardCache
 from airflow_mlplat.data.cache.held import Held, HeldShards
@@ -53,17 +54,19 @@ class CachedReader:
         self.cache, self.options = cache, options
         self._backend, self._sizes = backend, dict(sizes or {})
         self._counts: list[Counts] = []
-        self._stats = Stats(self._counts)
+        self._stats = Stats(self._counts, [])
         self._held = HeldShards()
         self._closed = False
+        self._starting: dict[int, threading.Lock] = {}  # by process: one of the parent's may be held for ever
         self._start()
 
     def _start(self) -> None:
-        """What belongs to one process: locks and threads."""
-        self._pid, self._lock = os.getpid(), threading.Lock()
+        """What belongs to one process: locks and threads. Its number comes last, and tells that they are there."""
+        self._lock = threading.Lock()
         self._flights = Flights(self._backend, self.cache, self.options, self._stats, self._sizes)
         self._prefetch = Prefetch(self._flights, self.options)
         self._refused: dict[str, float] = {}
+        self._pid = os.getpid()
 
     def __enter__(self) -> CachedReader:
         return self
@@ -72,16 +75,20 @@ class CachedReader:
         self.close()
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True):
+        if getattr(self, "_closed", True):
+            return
+        if not threading.current_thread().name.startswith(THREADS):
             self.close()
+        elif self._pid == os.getpid():
+            # The garbage collector calls from a thread that others may wait for, or for a lock of: it must not wait.
+            ending = (self._prefetch, self._flights)
+            threading.Thread(target=_end, args=ending, name=f"{THREADS}-end", daemon=True).start()
 
     def close(self) -> None:
         """End the threads, and let go of the files. What is cached stays."""
         self._closed = True
         if self._pid == os.getpid():
-            self._prefetch.stop()
-            self._flights.close()
-            self._prefetch.join()
+            _end(self._prefetch, self._flights)
         self._held.clear()
 
     def stats(self) -> dict[str, Any]:
@@ -128,7 +135,11 @@ class CachedReader:
 
         Returns:
             True: reading again may help, even where the file is right: another reader may have mended it meanwhile.
+
+        Raises:
+            SpecError: The reader is closed.
         """
+        self._check()
         with self._lock:
             self._held.drop(shard)
         with suppress(FullError, OSError):  # of a folder that was removed, or is locked: then reading again streams
@@ -196,4 +207,13 @@ class CachedReader:
         if self._closed:
             raise SpecError("the cached reader is closed", fix="make a new one")
         if self._pid != os.getpid():  # after a fork the threads are the parent's, and so may be the locks
-            self._start()
+            with self._starting.setdefault(os.getpid(), threading.Lock()):  # atomic: all threads get the same one
+                if self._pid != os.getpid():
+                    self._start()
+
+
+def _end(prefetch: Prefetch, flights: Flights) -> None:
+    """End the threads, and wait for them."""
+    prefetch.stop()
+    flights.close()
+    prefetch.join()

@@ -33,11 +33,30 @@ class Counts:
 
 
 class Stats(threading.local):
-    """`stats.mine` are the calling thread's counts."""
+    """`stats.mine` are the calling thread's counts. A thread that ends leaves them to one that begins, which counts on.
 
-    def __init__(self, all_counts: list[Counts]) -> None:  # called once in every thread that looks at `mine`
-        self.mine = Counts()
-        all_counts.append(self.mine)
+    Args:
+        all_counts: Of all threads; filled, with no more than there are threads at once.
+        left: Those of ended threads; filled.
+    """
+
+    def __init__(self, all_counts: list[Counts], left: list[Counts]) -> None:  # once in every thread that looks at it
+        try:
+            self.mine = left.pop()  # atomic, as `append` is: no lock, which a forked process might find taken
+        except IndexError:
+            self.mine = Counts()
+            all_counts.append(self.mine)
+        self._lease = _Lease(self.mine, left)
+
+
+class _Lease:
+    """Lives as long as a thread does, or its `Stats`."""
+
+    def __init__(self, counts: Counts, left: list[Counts]) -> None:
+        self._counts, self._left = counts, left
+
+    def __del__(self) -> None:
+        self._left.append(self._counts)
 
 
 def total(counts: list[Counts]) -> dict[str, Any]:

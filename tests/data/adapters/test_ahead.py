@@ -77,3 +77,58 @@ def test_an_error_leaves_the_state_of_what_was_given(of, expected):
     with pytest.raises(DataError, match="digit/"):
         list(batches)
     assert iterator.get_state()["position"] == batches.get_state()["position"] == 0
+
+
+@pytest.fixture
+def failing(memory, options):
+    """A function that gives an iterator, and its batches one ahead: a call of start, or of its end, fails once."""
+
+    def build(at, ends):
+        iterator, calls = BatchIterator(memory(21), options(), 2), iter(range(100))
+
+        def start(images, labels):
+            number = next(calls)
+            if number == at and not ends:
+                raise MemoryError
+
+            def end():
+                if number == at and ends:
+                    raise MemoryError
+                return batch_digest(images, labels)
+
+            return end
+
+        return iterator, Ahead(iterator, start)
+
+    return build
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["start", "end"])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_what_was_not_given_comes_again_after_an_error(failing, expected, at, ends):
+    iterator, batches = failing(at, ends)
+    seen = []
+    with pytest.raises(MemoryError):
+        seen.extend(batches)
+    assert seen == expected[: at if ends else max(0, at - 1)]
+    assert batches.get_state() == iterator.get_state()
+    assert batches.get_state()["position"] == 8 * len(seen)
+    assert seen + list(batches) == expected[:3]
+    assert list(batches) == expected[3:]
+
+
+def test_what_a_pass_has_begun_another_begins_with(of, expected):
+    iterator, batches, _ = of()
+    old, new = iter(batches), iter(batches)
+    assert [next(old), next(new)] == expected[:2]
+    assert (iterator.get_state()["position"], batches.get_state()["position"]) == (21, 16)
+    old.close()  # takes nothing from the other
+    assert list(new) == expected[2:3]
+
+
+def test_a_pass_that_gave_all_takes_nothing_from_the_next(of, expected):
+    _, batches, _ = of()
+    old, new = iter(batches), iter(batches)
+    assert [next(old) for _ in range(3)] + [next(new)] == expected[:4]
+    old.close()
+    assert list(new) == expected[4:]

@@ -16,8 +16,9 @@ from airflow_mlplat.data.cache.stats import Stats, total
 from airflow_mlplat.errors import CorruptionError, SpecError, StoreError
 from airflow_mlplat.store import retry
 from airflow_mlplat.store.backend import open_backend
+from benchmarks.range_server import Handler
 
-from .conftest import SHARD_BYTES
+from .conftest import SHARD_BYTES, until
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def flights(served, folder, threads, counts, monkeypatch):
     """Into an empty cache with much room."""
     monkeypatch.setattr(retry, "PAUSE_SECONDS", 0.001)
     options = CacheOptions(range_bytes=100_000)
-    made = Flights(open_backend(served.url), ShardCache(folder, 1 << 30), options, Stats(counts), {})
+    made = Flights(open_backend(served.url), ShardCache(folder, 1 << 30), options, Stats(counts, []), {})
     yield made
     made.close()
 
@@ -151,9 +152,13 @@ def test_a_writer_that_does_not_go_on_is_not_waited_for(flights, shards, monkeyp
     assert flights.try_ahead(next(iter(shards)), anywhere, 0)
 
 
-def test_closed_in_mid_fetch(flights, shards, served):
-    served.bandwidth, served.latency_seconds = 1e6, 0.01
-    told = []
+def test_closed_in_mid_fetch(flights, shards, monkeypatch):
+    told, asked, closed, pour = [], threading.Event(), threading.Event(), Handler._pour
+
+    def pour_late(handler, *of):
+        asked.set()
+        assert closed.wait(20)
+        pour(handler, *of)
 
     def read():
         try:
@@ -161,12 +166,15 @@ def test_closed_in_mid_fetch(flights, shards, served):
         except SpecError as error:
             told.append(str(error))
 
-    reading = threading.Thread(target=read)
+    monkeypatch.setattr(Handler, "_pour", pour_late)
     flights._connections._n = 1
+    reading, closing = threading.Thread(target=read), threading.Thread(target=flights.close)
     reading.start()
-    while not served.sent:
-        pass
-    flights.close()
+    assert asked.wait(20)
+    closing.start()  # waits for the range that is under way
+    until(lambda: flights._connections._closed)
+    closed.set()
+    closing.join()
     reading.join()
     assert told == ["the cached reader was closed while a shard was fetched. close it after the last read."]
     assert list(flights.cache.folder.glob("*.part")) == []

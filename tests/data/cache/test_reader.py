@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -123,7 +124,6 @@ def test_without_room_it_streams(reader, shards):
 def test_room_is_looked_for_again(reader, shards, monkeypatch):
     monkeypatch.setattr(module, "REFUSED_SECONDS", 0.0)
     names, one = list(shards), reader(max_bytes=ROOM)
-    handle = [os.close, one.cache.open]
     one.read(names[0], 0, 1)
     handle = one.cache.open(names[0], SHARD_BYTES)
     one.read(names[1], 0, 1)
@@ -237,7 +237,8 @@ def test_closed(reader, shards, threads):
     one.close()
     one.close()
     assert threads() == []
-    for call in (lambda: one.read(next(iter(shards)), 0, 1), lambda: one.hint(shards)):
+    name = next(iter(shards))
+    for call in (lambda: one.read(name, 0, 1), lambda: one.hint(shards), lambda: one.recheck(name)):
         with pytest.raises(SpecError, match=r"the cached reader is closed\. make a new one"):
             call()
 
@@ -250,6 +251,67 @@ def test_no_thread_outlives_it(served, folder, shards, threads):
     del one
     gc.collect()
     until(lambda: not threads())
+
+
+def test_collected_in_a_thread_of_its_own(served, folder, shards, threads):
+    """As the garbage collector does, of a reader in a cycle, in whichever thread it happens to run."""
+    backend, collected = open_backend(served.url), threading.Event()
+    one = CachedReader(backend, ShardCache(folder, 1 << 30))
+    real = backend.read_into
+
+    def read_into(*of):
+        if not collected.is_set():
+            one.__del__()  # what the thread is at, another of the reader's waits for
+            collected.set()
+        return real(*of)
+
+    backend.read_into = read_into
+    one.hint(shards)
+    assert collected.wait(20)
+    until(lambda: not threads())
+
+
+def test_a_process_starts_once_after_a_fork(reader, shards, monkeypatch):
+    """As a child finds it, two of whose threads come at once."""
+    (name, content), one, looked, starts, reads = next(iter(shards.items())), reader(), threading.Event(), [], []
+    getpid, start = os.getpid, one._start
+    other = threading.Thread(target=lambda: reads.append(one.read(name, 0, 10)))
+
+    def getpid_seen():
+        if threading.current_thread() is other:
+            looked.set()
+        return getpid()
+
+    def start_late():
+        starts.append(threading.current_thread())
+        if len(starts) == 1:
+            other.start()
+            assert looked.wait(20)
+        start()
+
+    monkeypatch.setattr(os, "getpid", getpid_seen)
+    monkeypatch.setattr(one, "_start", start_late)
+    one._pid = -1
+    assert one.read(name, 0, 10) == content[:10]
+    other.join()
+    assert reads == [content[:10]]
+    assert starts == [threading.current_thread()]
+
+
+def test_a_forked_process_needs_none_of_the_parents_locks(reader, shards):
+    (name, content), one = next(iter(shards.items())), reader()
+    one.read(name, 0, 1)
+    with one._lock:
+        child = os.fork()
+    if not child:
+        code = 1
+        signal.alarm(20)  # ends it, if it waits
+        one._lock.acquire(blocking=False)  # as a thread of the parent's may have, that is not there in the child
+        try:
+            code = not (one.recheck(name) and one.read(name, 0, 10) == content[:10])
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_forked_process_goes_on(reader, shards):
