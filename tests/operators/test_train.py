@@ -40,5 +40,5 @@ def test_a_missing_build_file_and_an_unknown_framework_are_told(made, home) -> N
     (home / "net.py").write_text("")
     train = operator(build=str(home / "net.py"))
     train.framework = "../evil"  # as a trigger's parameter may have it
-    with pytest.raises(ConfigError, match=r"unknown framework; expected mxnet \| tensorflow; got '../evil'"):
+    with pytest.raises(ConfigError, match=r"unknown framework; expected caffe \| mxnet \| tensorflow; got '../evil'"):
         train.spec(made.hook, "2026-01-31")

@@ -90,16 +90,17 @@ def test_damaged_in_the_store(flights, shards, served, stored, counts):
 
 def test_damaged_once_on_its_way(flights, shards, monkeypatch):
     name, calls = next(iter(shards)), []
-    real = flights._backend.read_into
+    kind = type(flights._backend)
+    real = kind.read_into
 
-    def flip_first(path, offset, view):
-        count = real(path, offset, view)
+    def flip_first(backend, path, offset, view):
+        count = real(backend, path, offset, view)
         calls.append(offset)
         if len(calls) == 1:
             view[0] ^= 1
         return count
 
-    monkeypatch.setattr(flights._backend, "read_into", flip_first)
+    monkeypatch.setattr(kind, "read_into", flip_first)
     handle, _ = flights.obtain(name, anywhere)
     assert os.pread(handle, SHARD_BYTES, 0) == shards[name]
     os.close(handle)
