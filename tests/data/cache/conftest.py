@@ -79,6 +79,7 @@ def reader(served, folder, threads):
     yield make
     for one in made:
         one.close()
+        one._backend.close()  # else a socket is closed whenever the garbage collector runs, with a warning
 
 
 def until(holds, seconds=20.0):

@@ -31,10 +31,11 @@ def counts():
 def flights(served, folder, threads, counts, monkeypatch):
     """Into an empty cache with much room."""
     monkeypatch.setattr(retry, "PAUSE_SECONDS", 0.001)
-    options = CacheOptions(range_bytes=100_000)
-    made = Flights(open_backend(served.url), ShardCache(folder, 1 << 30), options, Stats(counts, []), {})
+    options, backend = CacheOptions(range_bytes=100_000), open_backend(served.url)
+    made = Flights(backend, ShardCache(folder, 1 << 30), options, Stats(counts, []), {})
     yield made
     made.close()
+    backend.close()  # an error's traceback may hold it: the garbage collector would find its sockets open
 
 
 def anywhere():

@@ -269,6 +269,7 @@ def test_collected_in_a_thread_of_its_own(served, folder, shards, threads, monke
     one.hint(shards)
     assert collected.wait(20)
     until(lambda: not threads())
+    backend.close()
 
 
 def test_a_process_starts_once_after_a_fork(reader, shards, monkeypatch):
