@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlplat.errors import ConfigError, LaunchError
-from airflow_mlplat.launchers.create import REQUIREMENTS, create_environment, frameworks, within
+from airflow_mlplat.launchers.create import REQUIREMENTS, _commands, create_environment, frameworks, within
 from airflow_mlplat.launchers.environment import image, interpreter
 
 
@@ -29,6 +29,11 @@ def test_every_framework_says_which_python_it_supports() -> None:
 )
 def test_a_range_of_pythons(version: tuple[int, int], versions: str, fits: bool) -> None:
     assert within(version, versions) is fits
+
+
+def test_what_no_registry_has_is_made_by_its_script(tmp_path: Path) -> None:
+    made = list(_commands(tmp_path / "caffe-1", REQUIREMENTS / "caffe.txt", ">=3.9,<3.10"))
+    assert made == [["bash", f"{REQUIREMENTS}/caffe.sh", f"{tmp_path}/caffe-1", f"{REQUIREMENTS}/caffe.txt"]]
 
 
 def test_an_unknown_framework_is_told(tmp_path: Path) -> None:

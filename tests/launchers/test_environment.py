@@ -37,6 +37,14 @@ def test_the_image_names_packages_and_python(environments):
     assert len({before, changed, image(environments, "tensorflow")}) == 3
 
 
+def test_what_it_says_of_itself_is_part_of_the_image(environments):
+    before = image(environments, "tensorflow")
+    (environments / "tensorflow/packages.txt").write_text("libcaffe_1.0\n")
+    first = image(environments, "tensorflow")
+    (environments / "tensorflow/packages.txt").write_text("libcaffe_1.1\n")
+    assert len({before, first, image(environments, "tensorflow")}) == 3
+
+
 def test_through_a_link_to_the_environment(environments):
     """As `create` makes them: the link may lead elsewhere while a job runs, its Python's path may not."""
     before = image(environments, "tensorflow")

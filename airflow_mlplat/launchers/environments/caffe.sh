@@ -16,7 +16,7 @@ cannot() {
 
 # A release that is no longer supported moves to the archive.
 mirrors=(http://deb.debian.org/debian http://archive.debian.org/debian)
-packages=(python3-caffe libopenblas0-pthread python3-distutils) # ten times as fast as libblas3; for uv
+packages=(python3-caffe libopenblas0-pthread python3-distutils) # OpenBLAS: libblas3 takes several times as long; distutils: for uv
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
 fetch() {
