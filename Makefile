@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export MLPLAT_HOME ?= $(CURDIR)/.mlplat
 PYTHON := .venv/bin/python
-.PHONY: demo up down test prove bench check lock clean setup
+.PHONY: demo up down images test prove bench check lock clean setup
 
 demo: setup        ## the main job on real images; exits 0 if a champion was promoted
 	$(PYTHON) scripts/demo.py run
@@ -12,6 +12,8 @@ down:              ## stop what `up` left running
 	[ ! -x $(PYTHON) ] || $(PYTHON) scripts/demo.py down
 setup:
 	scripts/setup airflow tensorflow mxnet
+images: setup      ## the images of jobs in containers (launcher="docker"); needs a Docker Engine, that of DOCKER_HOST
+	scripts/images
 test: setup        ## all tests; parts whose server is absent are skipped with a reason
 	scripts/setup job-half jax caffe bench
 	$(PYTHON) -m pytest -rs --ignore=tests/proofs

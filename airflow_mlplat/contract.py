@@ -27,6 +27,9 @@ SPEC_FILE, RESULT_FILE, LOG_FILE = "spec.json", "result.json", "log.txt"
 CACHE, CACHE_BYTES = "MLPLAT_CACHE", "MLPLAT_CACHE_BYTES"
 """What a launcher tells every job: where the host's cache is, and how large."""
 
+OUTBOX = "MLPLAT_OUTBOX"
+"""What a launcher tells a job that may only read the store: the folder to put its outputs into."""
+
 ENVIRONMENT = {
     "MLPLAT_HOME": "Folder of everything the platform keeps: store, catalog, jobs. Default: ./.mlplat",
     "MLPLAT_STORE": "URL of the store. Default: $MLPLAT_HOME/store",
@@ -35,6 +38,9 @@ ENVIRONMENT = {
     CACHE: "Folder, on a local disk, of what jobs of a host share: shards of a store that is elsewhere, and "
     "decoded batches. Default: $MLPLAT_HOME/cache",
     CACHE_BYTES: "How much of the disk the shards there may take. Default: 21474836480 (20 GiB)",
+    "DOCKER_HOST": "The Docker Engine for containers. Default: unix:///var/run/docker.sock",
+    "MLPLAT_IMAGES": "Images of containers, {name} for tensorflow, mxnet, caffe or prep. "
+    "Default: airflow-mlplat/{name}:latest",
     "MLPLAT_ORPHAN_SECONDS": "A job that no task has looked at for so many seconds ends itself. Default: 900",
 }
 """Every environment variable the package reads: by `hooks.settings`, when asked, never at import; `CACHE` and

@@ -27,13 +27,14 @@ with DAG(
     start_date=datetime(2026, 1, 1),
     max_active_runs=1,  # one day after the other: each trains its frameworks at once
     render_template_as_native_obj=True,
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=20)},
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=20), "launcher": "{{ params.launcher }}"},
     params={
         "partition": Param(None, type=["null", "string"], format="date", description="Day; default: the run's"),
         "epochs": Param(3, type="integer", minimum=1, maximum=100),
         "frameworks": Param(
             FRAMEWORKS[:2], type="array", examples=FRAMEWORKS, items={"type": "string", "enum": FRAMEWORKS}
         ),
+        "launcher": Param("process", type="string", enum=["process", "docker"], description="Where jobs run"),
         "require_approval": Param(False, type="boolean", description="Ask a person before the promotion"),
     },
     doc_md=__doc__,

@@ -76,6 +76,21 @@ def png():
 
 
 @pytest.fixture(scope="session")
+def docker_url() -> str:
+    """URL of a real Docker Engine with the project's images (MLPLAT_TEST_DOCKER)."""
+    url = os.environ.get("MLPLAT_TEST_DOCKER")
+    if not url:
+        pytest.skip("no Docker Engine: set MLPLAT_TEST_DOCKER to its URL, and run `make images` there")
+    return url
+
+
+@pytest.fixture(scope="session")
+def prep_image(docker_url: str) -> str:
+    """Name of the image of jobs without a framework, as `make images` builds it."""
+    return "airflow-mlplat/prep:latest"
+
+
+@pytest.fixture(scope="session")
 def airflow_home() -> str:
     """Airflow's folder, with a metadata database."""
     from airflow.utils.db import initdb

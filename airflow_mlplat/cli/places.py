@@ -28,9 +28,7 @@ def store() -> Store:
 
 def launchers() -> list[Launcher]:
     """All launchers of this installation."""
+    from airflow_mlplat.hooks.launchers import LAUNCHERS
     from airflow_mlplat.hooks.settings import load_settings
-    from airflow_mlplat.launchers import LAUNCHERS
 
-    settings = load_settings()
-    where = (settings.jobs, settings.environments, settings.orphan_seconds, settings.job_variables)
-    return [make(*where) for make in LAUNCHERS.values()]
+    return [make(load_settings()) for make in LAUNCHERS.values()]

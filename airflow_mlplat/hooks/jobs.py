@@ -9,19 +9,33 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk.bases.hook import BaseHook
 
 from airflow_mlplat.contract import JobResult, JobSpec, Ref, check_name
-from airflow_mlplat.errors import BuildError, SpecError
+from airflow_mlplat.errors import BuildError
+from airflow_mlplat.hooks.launchers import launcher
 from airflow_mlplat.hooks.settings import Settings, load_settings
-from airflow_mlplat.launchers import LAUNCHERS, code_version
+from airflow_mlplat.launchers import Handle, Limits
+from airflow_mlplat.launchers.directory import JobDirectory
 
 if TYPE_CHECKING:
     from airflow_mlplat.catalog import Catalog, RunInfo
     from airflow_mlplat.launchers import Launcher
     from airflow_mlplat.store import Store
+
+
+class Where(NamedTuple):
+    """Where a job shall run.
+
+    Args:
+        launcher: Key of `LAUNCHERS`.
+        limits: What it may use there.
+    """
+
+    launcher: str
+    limits: Limits = Limits()
 
 
 class JobHook(BaseHook):
@@ -55,35 +69,34 @@ class JobHook(BaseHook):
         Raises:
             SpecError: There is none of that name.
         """
-        if name not in LAUNCHERS:
-            raise SpecError("unknown launcher", expected=" | ".join(sorted(LAUNCHERS)), got=repr(name))
-        settings = self.settings
-        return LAUNCHERS[name](settings.jobs, settings.environments, settings.orphan_seconds, settings.job_variables)
+        return launcher(name, self.settings)
 
     def spec(
         self,
         stage: str,
         name: str,
         *,
-        launcher: str,
+        where: Where,
         params: Mapping[str, Any],
         inputs: Mapping[str, Iterable[Ref]],
         files: Mapping[str, str] | None = None,
         framework: str | None = None,
     ) -> JobSpec:
-        """A spec with this installation's store, code version and image filled in.
+        """A spec with this installation's store, and the launcher's code version and image, filled in.
 
         Raises:
             SpecError: The name, or the launcher's, is not one.
-            ConfigError: The framework's environment is not there.
+            ConfigError: The framework's environment, or image, is not there.
+            LaunchError: The launcher's engine does not answer.
         """
         check_name(name)
+        image = self.launcher(where.launcher).image(framework, where.limits)
         return JobSpec(
             stage=stage,
             name=name,
             store=self.store.url,
-            code_version=code_version(),
-            image=self.launcher(launcher).image(framework),
+            code_version=image.code_version,
+            image=image.digest,
             params=dict(params),
             inputs={role: list(refs) for role, refs in inputs.items()},
             files=dict(files or {}),
@@ -104,6 +117,19 @@ class JobHook(BaseHook):
                 fix="give a path relative to the DAG file, or an absolute one",
             )
         return self.store.put_blob(path.read_bytes())
+
+    def commit(self, handle: Handle, spec: JobSpec, result: JobResult) -> JobResult:
+        """See that a job's success is in the store, if it could not write there itself: see `store.adopt`.
+
+        Raises:
+            CorruptionError: The job left other than its result says.
+        """
+        outbox = JobDirectory(Path(handle.directory)).outbox
+        if not outbox.is_dir():
+            return result
+        from airflow_mlplat.store import adopt
+
+        return adopt(self.store, outbox, result, findings=spec.framework is None)
 
     def record(self, spec: JobSpec, result: JobResult, run: RunInfo) -> None:
         """Enter a committed result, its outputs and their lineage into the catalog; idempotent."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from airflow_mlplat.contract import CACHE, CACHE_BYTES
 from airflow_mlplat.errors import ConfigError
+from airflow_mlplat.launchers.container import IMAGES
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Settings:
         cache: Folder of what jobs of a host share.
         cache_bytes: Bound of the shards in it.
         orphan_seconds: A job that no task has looked at for so long ends itself.
+        docker_url: Of the Docker Engine that runs jobs in containers.
+        images: Names of the images that jobs run in, with `{name}`.
     """
 
     home: Path
@@ -31,6 +34,8 @@ class Settings:
     cache: Path
     cache_bytes: int
     orphan_seconds: float
+    docker_url: str
+    images: str
 
     @property
     def jobs(self) -> Path:
@@ -68,4 +73,6 @@ def load_settings() -> Settings:
         cache=Path(os.environ.get(CACHE) or home / "cache").absolute(),
         cache_bytes=int(cache_bytes),
         orphan_seconds=orphan_seconds,
+        docker_url=os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock",
+        images=os.environ.get("MLPLAT_IMAGES") or IMAGES,
     )

@@ -58,30 +58,66 @@ class Handle:
         return cls(**document)
 
 
+GPU = ("off", "auto", "required")
+"""Whether a job gets GPUs: never; those that are there; or fails where there is none."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one job may use; None means no limit. How many threads it uses is no limit: results depend on that.
 
     Args:
-        memory_bytes: Resident memory of all the job's processes together, in bytes.
+        memory_bytes: Memory of all the job's processes together, in bytes.
         timeout_seconds: Wall-clock time from start to end, in seconds.
+        cpus: Processor time per second of wall-clock time, 1.5 for one and a half cores. In containers alone.
+        processes: Processes and threads at once; None: 4096. In containers alone.
+        shared_memory_bytes: Of /dev/shm; None: the engine's default. In containers alone.
+        network: Name of the engine's network that the job reaches; None: it reaches none. In containers alone.
+        gpu: One of `GPU`; part of the job's key, as results depend on it. In containers alone.
     """
 
     memory_bytes: int | None = None
     timeout_seconds: float | None = None
+    cpus: float | None = None
+    processes: int | None = None
+    shared_memory_bytes: int | None = None
+    network: str | None = None
+    gpu: str = "off"
 
     def __post_init__(self) -> None:
-        kinds = {"memory_bytes": (int,), "timeout_seconds": (int, float)}
-        for name, types in kinds.items():
+        for name, types in _POSITIVE.items():
             value = getattr(self, name)
             if value is None:
                 continue
             if not isinstance(value, types) or isinstance(value, bool) or not 0 < value < float("inf"):
                 raise SpecError(f"limit {name} is not valid", expected="a positive number, or None", got=repr(value))
+        if self.network is not None and (not isinstance(self.network, str) or not self.network):
+            raise SpecError("limit network is not valid", expected="a network's name, or None", got=repr(self.network))
+        if self.gpu not in GPU:
+            raise SpecError("limit gpu is not valid", expected=" | ".join(GPU), got=repr(self.gpu))
 
     def to_json(self) -> dict[str, Any]:
         """As a plain dict with the fields' names as keys."""
         return dataclasses.asdict(self)
+
+
+_POSITIVE: dict[str, Any] = {
+    **dict.fromkeys(("memory_bytes", "processes", "shared_memory_bytes"), (int,)),
+    **dict.fromkeys(("timeout_seconds", "cpus"), (int, float)),
+}
+
+
+@dataclass(frozen=True)
+class Image:
+    """What jobs of a framework run in; both are part of their keys.
+
+    Args:
+        digest: Of everything that is installed there but this package, and whether there are GPUs.
+        code_version: Of this package's job half there.
+    """
+
+    digest: str
+    code_version: str
 
 
 class Launcher(Protocol):
@@ -89,8 +125,8 @@ class Launcher(Protocol):
 
     name: str
 
-    def image(self, framework: str | None) -> str:
-        """Digest of what a job of this framework runs in; part of the job's key.
+    def image(self, framework: str | None, limits: Limits = ...) -> Image:
+        """What a job of this framework with these limits would run in now.
 
         Raises:
             ConfigError: There is nothing to run such a job in.
@@ -105,7 +141,7 @@ class Launcher(Protocol):
             labels: Who asked for it (dag, run, task), for people who look at the job.
 
         Raises:
-            ConfigError: There is nothing to run such a job in.
+            ConfigError: There is nothing to run such a job in, or it cannot be limited so.
             LaunchError: It could not be started.
         """
 

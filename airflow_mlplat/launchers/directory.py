@@ -6,25 +6,30 @@ process.json                    the job's first process, for `cancel`
 exit.json                       how the job ended
 lease                           its mtime is when a task last looked
 cancel                          there when the job shall end
+outbox/                         what a job put that may not write the store
 submit.lock                     held while a job is started
 alive.lock                      held by the supervisor as long as it lives
 
 A kernel drops a dead process's locks, zombies' too, and shows them in every container that mounts the directory;
-so whether a job lives is asked of `alive.lock`, which no reused pid can confuse. Standard library only: the
-supervisor imports this.
+so whether a process job lives is asked of `alive.lock`, which no reused pid can confuse.
+
+A user's code may write here. What reads and writes the directory from outside a container follows no link, which could
+lead to a file of Airflow's. Standard library only: the supervisor imports this.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from airflow_mlplat.contract import LOG_FILE, RESULT_FILE, SPEC_FILE
 
@@ -41,13 +46,13 @@ class JobDirectory:
         self.spec, self.result, self.log = path / SPEC_FILE, path / RESULT_FILE, path / LOG_FILE
         self.launch, self.process, self.exit = path / "launch.json", path / "process.json", path / "exit.json"
         self.lease, self.cancel, self.supervisor_log = path / "lease", path / "cancel", path / "supervisor.txt"
-        self.scratch = path / "tmp"
+        self.scratch, self.outbox = path / "tmp", path / "outbox"
         self._submit_lock, self._alive_lock = path / "submit.lock", path / "alive.lock"
 
     def alive(self) -> bool:
         """Whether the job's supervisor lives."""
         try:
-            file = os.open(self._alive_lock, os.O_RDWR)
+            file = os.open(self._alive_lock, os.O_RDWR | os.O_NOFOLLOW)
         except FileNotFoundError:
             return False
         try:
@@ -60,7 +65,7 @@ class JobDirectory:
 
     def claim(self) -> int | None:
         """Take `alive.lock`; the number of the open file that holds it, None when it is taken."""
-        file = os.open(self._alive_lock, os.O_RDWR | os.O_CREAT, 0o600)
+        file = os.open(self._alive_lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -83,7 +88,7 @@ class JobDirectory:
         while True:
             self.path.mkdir(parents=True, exist_ok=True)
             try:
-                file = os.open(self._submit_lock, os.O_RDWR | os.O_CREAT, 0o600)
+                file = os.open(self._submit_lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             except FileNotFoundError:  # swept away between the two lines
                 continue
             try:
@@ -98,17 +103,22 @@ class JobDirectory:
         """Remove what an earlier run of the job left, but for its checkpoints."""
         for path in (self.result, self.exit, self.log, self.supervisor_log, self.process, self.cancel):
             path.unlink(missing_ok=True)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        for folder in (self.scratch, self.outbox):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def renew_lease(self) -> None:
         """Note that someone looked at the job now; nothing happens when the directory is gone."""
         with contextlib.suppress(FileNotFoundError):
-            os.utime(self.lease)
+            os.utime(self.lease, follow_symlinks=False)
+
+    def ask_to_end(self) -> None:
+        """Leave `cancel` for the supervisor."""
+        os.close(os.open(self.cancel, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644))
 
     def tail(self, path: Path, lines: int) -> str:
         """The last lines of a text file, at most 16 KiB; empty when there is none."""
         try:
-            with path.open("rb") as file:
+            with open_plain(path) as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - 16384))
                 return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
         except FileNotFoundError:
@@ -123,10 +133,30 @@ def _same_file(file: int, path: Path) -> bool:
     return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
 
 
+def open_plain(path: Path) -> BinaryIO:
+    """Open a file to read its bytes.
+
+    Raises:
+        FileNotFoundError: There is none, or it is a link or anything else but a file.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe without a writer blocks
+    except NotADirectoryError as error:
+        raise FileNotFoundError(path) from error
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileNotFoundError(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise FileNotFoundError(path)
+    return cast(BinaryIO, os.fdopen(number, "rb"))
+
+
 def write_json(path: Path, document: Any) -> None:
     """Write a file so that a reader finds it whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
+    with temporary.open("x", encoding="utf-8") as file:  # follows no link
         json.dump(document, file, indent=1)
     temporary.replace(path)
 
@@ -134,6 +164,7 @@ def write_json(path: Path, document: Any) -> None:
 def read_json(path: Path) -> Any:
     """A JSON file's content; None when there is no such file, or it is no JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+        with open_plain(path) as file:
+            return json.load(file)
+    except (FileNotFoundError, ValueError, RecursionError):
         return None

@@ -11,12 +11,18 @@ from airflow_mlplat.launchers.directory import JobDirectory, read_json
 LOG_LINES = 20
 
 
-def died(directory: JobDirectory, job_key: str) -> JobDiedError:
-    """The error that says how this job ended, with the last lines of its log."""
+def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = None) -> JobDiedError:
+    """The error that says how this job ended, with the last lines of its log.
+
+    Args:
+        directory: The job's.
+        job_key: Its key.
+        ending: What is known of its end where there is no `exit.json`, in its form.
+    """
     job = f"job {job_key[:12]}"
     if not directory.path.exists():
         return JobDiedError(f"{job} has no directory any more", got=str(directory.path), fix="run the task again")
-    ending = read_json(directory.exit)
+    ending = read_json(directory.exit) or ending
     if ending is None:
         what, fix = f"{job} and its supervisor died", "run the task again; it goes on from the last checkpoint"
         log = directory.tail(directory.log, LOG_LINES) or directory.tail(directory.supervisor_log, LOG_LINES)
@@ -46,8 +52,11 @@ def _mebibytes(count: int) -> str:
 
 
 def _out_of_memory(ending: dict[str, Any]) -> str:
-    limit = _mebibytes(ending["limits"]["memory_bytes"])
-    return f"was ended over its memory limit of {limit} (it used {_mebibytes(ending['peak_memory_bytes'])})"
+    limit, used = ending["limits"]["memory_bytes"], ending.get("peak_memory_bytes", 0)
+    if not limit:
+        return "was killed by the kernel, as memory ran out"
+    told = _mebibytes(used) if used > limit else "all of it"
+    return f"was ended over its memory limit of {_mebibytes(limit)} (it used {told})"
 
 
 _REASONS = {
@@ -58,6 +67,7 @@ _REASONS = {
         "raise limits timeout_seconds; the next run goes on from the last checkpoint",
     ),
     "cancelled": (lambda e: "was cancelled", "run the task again if that was not meant"),
+    "stopped": (lambda e: "was stopped from outside", "see what stopped it; the next run goes on from its checkpoint"),
     "orphaned": (
         lambda e: f"ended itself, as no task had looked at it for {e['orphan_seconds']} s",
         "see that the triggerer runs, or raise MLPLAT_ORPHAN_SECONDS",

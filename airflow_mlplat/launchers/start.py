@@ -1,10 +1,9 @@
-"""Write down all that a job's supervisor needs, and start it, apart from the task that asks for it."""
+"""Write down all that a job's supervisor needs; start one on this machine, apart from the task that asks for it."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import site
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from airflow_mlplat.launchers.base import Limits
 from airflow_mlplat.launchers.directory import JobDirectory, write_json
 
 PASSED = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "TZ")
-"""All that a job's environment takes from ours; no credentials, nothing of Airflow."""
+"""All that the environment of a job on this machine takes from ours; no credentials, nothing of Airflow."""
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -39,15 +38,13 @@ class Launch:
         limits: What the job may use.
         orphan_seconds: It ends itself when nobody looked at it for so long.
         labels: Who asked for it.
-        code: Folder to import this package from; None: the one that its Python has.
-        variables: More environment variables.
+        variables: Environment variables beside those that every job has.
     """
 
     command: list[str]
     limits: Limits
     orphan_seconds: float
     labels: dict[str, str]
-    code: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -70,11 +67,9 @@ def prepare(directory: JobDirectory, spec: JobSpec, launch: Launch) -> None:
 
 
 def job_environment(directory: JobDirectory, spec: JobSpec, launch: Launch, token: str) -> dict[str, str]:
-    """All of a job's environment variables."""
-    variables = {
-        **_passed(),
+    """A job's environment variables: what every job has, and the launch's."""
+    return {
         **launch.variables,
-        "PATH": f"{Path(launch.command[0]).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(directory.path),
         "TMPDIR": str(directory.scratch),
         "LANG": "C.UTF-8",
@@ -83,11 +78,6 @@ def job_environment(directory: JobDirectory, spec: JobSpec, launch: Launch, toke
         processes.TOKEN_VARIABLE: token,
         **dict.fromkeys(THREAD_VARIABLES, str(threads_of(spec))),
     }
-    if launch.code is not None:
-        variables["PYTHONPATH"] = str(launch.code)
-    if spec.framework is None and site.ENABLE_USER_SITE and site.USER_BASE:
-        variables["PYTHONUSERBASE"] = site.USER_BASE  # HOME is another, and this package may be installed there
-    return variables
 
 
 def threads_of(spec: JobSpec) -> int:
@@ -121,7 +111,7 @@ def start_supervisor(directory: JobDirectory, lock: int) -> None:
                 stderr=output,
                 start_new_session=True,
                 cwd=Path(__file__).parents[2],  # where this package is found, whatever our sys.path
-                env={**_passed(), "LANG": "C.UTF-8"},
+                env={**passed(), "LANG": "C.UTF-8"},
                 timeout=60,
                 check=True,
             )
@@ -130,5 +120,6 @@ def start_supervisor(directory: JobDirectory, lock: int) -> None:
             raise LaunchError(f"the supervisor in {directory.path} did not start", got=f"{error} {said}") from error
 
 
-def _passed() -> dict[str, str]:
+def passed() -> dict[str, str]:
+    """What a process of this machine takes from our environment."""
     return {name: os.environ[name] for name in PASSED if name in os.environ}

@@ -10,10 +10,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from airflow_mlplat.launchers import processes
+from airflow_mlplat.launchers.cgroup import memory_kills
 from airflow_mlplat.launchers.directory import JobDirectory, read_json, write_json
 
 POLL_SECONDS = 0.25
@@ -41,9 +43,10 @@ def main(arguments: list[str]) -> None:
     launch = read_json(directory.launch)
     known = {"supervisor": _identity(os.getpid()), "token": launch["token"], "machine": processes.machine()}
     write_json(directory.process, {**known, "leader": None})
+    kills = memory_kills()
     pid = start(launch["command"], launch["environment"], directory.log, prctl)
     write_json(directory.process, {**known, "leader": _identity(pid)})
-    write_json(directory.exit, Watch(directory, launch, pid).run())
+    write_json(directory.exit, Watch(directory, launch, pid, kills).run())
 
 
 def _identity(pid: int) -> list[int] | None:
@@ -81,10 +84,19 @@ class Watch:
         directory: The job's.
         launch: Content of `launch.json`.
         pid: The job's first process.
+        kills: `memory_kills` before it was started.
+        also: Called at every look, and once when all has ended.
     """
 
-    def __init__(self, directory: JobDirectory, launch: dict[str, Any], pid: int) -> None:
-        self.directory, self.launch, self.pid = directory, launch, pid
+    def __init__(
+        self,
+        directory: JobDirectory,
+        launch: dict[str, Any],
+        pid: int,
+        kills: int,
+        also: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.directory, self.launch, self.pid, self.kills, self.also = directory, launch, pid, kills, also
         self.started = self.looked = time.monotonic()
         self.lease: int | None = None
         self.peak = 0  # bytes
@@ -97,15 +109,17 @@ class Watch:
         while self.code is None:
             received = signal.sigtimedwait(SIGNALS, POLL_SECONDS)
             self.reap()
+            self.also()
             if self.code is None and self.reason is None:
                 asked = received is not None and received.si_signo != signal.SIGCHLD
-                self.reason = "cancelled" if asked else self.why_end()
+                self.reason = self.why_end() or ("stopped" if asked else None)
             if self.code is None and self.reason is not None:
                 self.press()
         seconds = time.monotonic() - self.started
         processes.end(self.members, 0.0)
         self.reap()
-        reason = self.reason or ("cancelled" if self.directory.cancel.exists() else "exited")
+        self.also()
+        reason = self.reason or self.why_ended()
         return {
             "reason": reason,
             "exit_code": self.code if self.code >= 0 else None,
@@ -115,6 +129,13 @@ class Watch:
             "limits": self.launch["limits"],
             "orphan_seconds": self.launch["orphan_seconds"],
         }
+
+    def why_ended(self) -> str:
+        """The reason of an end that was not ours."""
+        if self.directory.cancel.exists():
+            return "cancelled"
+        killed = self.code == -signal.SIGKILL and memory_kills() > self.kills
+        return "memory limit" if killed else "exited"
 
     def members(self) -> list[processes.Process]:
         """All processes of the job: as their subreaper we stay their ancestor. Zombies are gone after `reap`."""

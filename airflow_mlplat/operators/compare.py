@@ -77,13 +77,13 @@ class CompareOperator(JobOperator):
         if comparison.champion is not None:
             predictions = hook.catalog.predictions(comparison.champion.digest, comparison.holdout.digest)
             if predictions is None:
-                return predict_spec(hook, self.launcher, comparison.champion, comparison.holdout)
+                return predict_spec(hook, self.where, comparison.champion, comparison.holdout)
             against = [predictions]
         looks = hook.catalog.looks(comparison.name, comparison.holdout.digest)
         return hook.spec(
             "compare",
             comparison.name,
-            launcher=self.launcher,
+            where=self.where,
             params={"alpha": self.alpha, "looks": looks},
             inputs={"challengers": comparison.challengers, "champion": against},
         )

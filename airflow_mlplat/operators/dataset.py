@@ -113,4 +113,4 @@ class BuildDatasetOperator(JobOperator):
         spans = [row.ref for row in hook.catalog.window(self.dataset, days[0], days[-1], self.moment())]
         classes = list(self.classes) if self.classes is not None else None
         params = {"classes": classes, "max_bad_fraction": self.max_bad_fraction}
-        return hook.spec("dataset", self.dataset, launcher=self.launcher, params=params, inputs={"spans": spans})
+        return hook.spec("dataset", self.dataset, where=self.where, params=params, inputs={"spans": spans})

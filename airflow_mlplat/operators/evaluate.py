@@ -26,4 +26,4 @@ class EvaluateOperator(JobOperator):
     def spec(self, hook: JobHook, partition: str) -> JobSpec:
         """The `evaluate` stage."""
         ref = as_ref(self.predictions, "predictions", hook, partition)
-        return hook.spec("evaluate", ref.name, launcher=self.launcher, params={}, inputs={"predictions": [ref]})
+        return hook.spec("evaluate", ref.name, where=self.where, params={}, inputs={"predictions": [ref]})

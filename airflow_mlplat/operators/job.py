@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_mlplat.contract import JobResult, JobSpec
 from airflow_mlplat.errors import PlatformError, UserError
-from airflow_mlplat.hooks.jobs import JobHook
+from airflow_mlplat.hooks.jobs import JobHook, Where
 from airflow_mlplat.hooks.partition import resolve_partition
 from airflow_mlplat.launchers import Handle, JobState
 from airflow_mlplat.launchers.follow import follow
@@ -30,13 +30,13 @@ class JobOperator(BaseOperator):
     share one job. A task that lost its worker finds the living job again.
 
     Args:
-        launcher: Key of `LAUNCHERS`: `process`. (templated)
-        limits: Fields of `Limits`: `memory_bytes`, `timeout_seconds`.
+        launcher: `process` or `docker`. (templated)
+        limits: Fields of `Limits`: `memory_bytes`, `timeout_seconds`, `gpu`, …. (templated)
         partition: Overrides what the run says, `2026-01-31`. (templated)
         deferrable: Wait in the triggerer, without a worker's slot.
     """
 
-    template_fields: tuple[str, ...] = ("launcher", "partition")
+    template_fields: tuple[str, ...] = ("launcher", "limits", "partition")
     operator_extra_links = (ArtifactLink(),)
 
     def __init__(
@@ -54,6 +54,11 @@ class JobOperator(BaseOperator):
         self.partition = partition
         self.deferrable = deferrable
 
+    @property
+    def where(self) -> Where:
+        """Where the job shall run, by the operator's arguments."""
+        return Where(self.launcher, limits_of(self.limits))
+
     @abstractmethod
     def spec(self, hook: JobHook, partition: str) -> JobSpec:
         """The work to be done for a partition, told from the catalog and the operator's arguments."""
@@ -68,7 +73,7 @@ class JobOperator(BaseOperator):
             if result is not None:
                 self.log.info("Reused the result of job %s (%s)", spec.key[:12], spec.stage)
                 return self.finish(context, hook, spec, result, partition)
-            handle = hook.launcher(self.launcher).submit(spec, limits_of(self.limits), labels(context))
+            handle = hook.launcher(self.launcher).submit(spec, self.where.limits, labels(context))
             self.log.info("Job %s (%s) runs in %s", spec.key[:12], spec.stage, handle.directory)
         if self.deferrable:
             # Past its timeout the task fails and nobody looks at the job any more, which then ends itself.
@@ -88,8 +93,8 @@ class JobOperator(BaseOperator):
             if result.error is not None:
                 kind = UserError if result.error.kind == "user" else PlatformError
                 raise kind(f"job {handle.job_key[:12]} ({result.stage}) failed: {result.error.message.rstrip('.')}")
-            partition = resolve_partition(context, self.partition)
-            return self.finish(context, hook, launcher.spec(handle), result, partition)
+            partition, spec = resolve_partition(context, self.partition), launcher.spec(handle)
+            return self.finish(context, hook, spec, hook.commit(handle, spec, result), partition)
 
     def finish(
         self, context: Context, hook: JobHook, spec: JobSpec, result: JobResult, partition: str

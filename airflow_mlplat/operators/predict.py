@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_mlplat.contract import JobSpec, Ref
-from airflow_mlplat.hooks.jobs import JobHook
+from airflow_mlplat.hooks.jobs import JobHook, Where
 from airflow_mlplat.operators.job import JobOperator
 from airflow_mlplat.operators.task import as_ref
 
@@ -32,15 +32,13 @@ class PredictOperator(JobOperator):
         """The `predict` stage, in the framework that trained the model."""
         model = as_ref(self.model, "model", hook, partition)
         dataset = as_ref(self.dataset, "dataset", hook, partition)
-        return predict_spec(hook, self.launcher, model, dataset, self.options)
+        return predict_spec(hook, self.where, model, dataset, self.options)
 
 
 def predict_spec(
-    hook: JobHook, launcher: str, model: Ref, dataset: Ref, options: Mapping[str, Any] | None = None
+    hook: JobHook, where: Where, model: Ref, dataset: Ref, options: Mapping[str, Any] | None = None
 ) -> JobSpec:
     """What predicting a dataset with a model is, whoever asks for it."""
     framework = hook.store.manifest(model)["framework"]
     inputs = {"model": [model], "dataset": [dataset]}
-    return hook.spec(
-        "predict", model.name, launcher=launcher, params=dict(options or {}), inputs=inputs, framework=framework
-    )
+    return hook.spec("predict", model.name, where=where, params=dict(options or {}), inputs=inputs, framework=framework)

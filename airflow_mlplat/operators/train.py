@@ -18,7 +18,7 @@ class TrainOperator(JobOperator):
     Args:
         dataset: Output of a `BuildDatasetOperator`, or a dataset's name. (templated)
         build: Python file with `build(params)`; a relative path starts at the DAG file. (templated)
-        framework: `tensorflow` or `mxnet`. (templated)
+        framework: `tensorflow`, `mxnet` or `caffe`. (templated)
         model: Name of the model; default: the dataset's. (templated)
         options: Fields of `TrainOptions`: `epochs`, `batch_size`, `learning_rate`, `shape`, … (templated)
     """
@@ -48,7 +48,7 @@ class TrainOperator(JobOperator):
         return hook.spec(
             "train",
             self.model or dataset.name,
-            launcher=self.launcher,
+            where=self.where,
             params=dict(self.options or {}),
             inputs={"dataset": [dataset]},
             files={"build.py": hook.put_build_file(Path(self.dag.fileloc).parent / self.build)},

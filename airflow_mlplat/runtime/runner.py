@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from airflow_mlplat.contract import RESULT_FILE, ExitCode, JobError, JobResult, JobSpec, digest
+from airflow_mlplat.contract import OUTBOX, RESULT_FILE, ExitCode, JobError, JobResult, JobSpec, digest
 from airflow_mlplat.errors import BuildError, ConfigError, SpecError
 from airflow_mlplat.runtime.process import Stopped, stopping
 
@@ -84,7 +84,7 @@ def _run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None) 
     stages = STAGES if stages is None else stages
     if spec.stage not in stages:
         raise SpecError("unknown stage", expected=" | ".join(sorted(stages)), got=repr(spec.stage))
-    store = open_store(spec.store)
+    store = open_store(spec.store, os.environ.get(OUTBOX))
     committed = store.reusable_result(spec.key)
     if committed is not None:
         LOG.info("The store has the result of job %s already", spec.key[:12])

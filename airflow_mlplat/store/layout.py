@@ -58,6 +58,12 @@ def result_path(job_key: str) -> str:
     return f"{RESULTS}/{checked_digest(job_key, 'a job key')}.json"
 
 
+def sha256_of(path: str) -> str:
+    """The SHA-256 that a blob, shard, index, keys file or manifest has by its path."""
+    name = path.rsplit("/", 1)[-1].split(".", 1)[0].rsplit("-", 1)[-1]
+    return checked_digest(name, path)
+
+
 def named_files(document: dict[str, Any]) -> Iterator[str]:
     """The paths of all files that a manifest keeps alive; its parents keep their own."""
     for sha256 in document["files"].values():

@@ -13,6 +13,7 @@ from airflow_mlplat.contract import KINDS, JobResult, Ref, canonical_json, diges
 from airflow_mlplat.errors import CorruptionError, NotFoundError, SpecError, StoreError
 from airflow_mlplat.store import layout
 from airflow_mlplat.store.backend import Backend, open_backend
+from airflow_mlplat.store.outbox import OutboxBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,14 +22,19 @@ _CHUNK_BYTES = 1 << 20
 """Of files that are copied without holding them in memory."""
 
 
-def open_store(url: str | Path) -> Store:
+def open_store(url: str | Path, outbox: str | Path | None = None) -> Store:
     """The store at `/path` or `file:///path`, which need not exist: the first write makes it; or at `s3://bucket/path`.
     For reading also one at `http://…`, `https://…` or `webhdfs://…`.
+
+    Args:
+        url: Of the store.
+        outbox: Folder for what is put, if that is not to be the store itself.
 
     Raises:
         ConfigError: No URL, or one of an unknown scheme.
     """
-    return Store(open_backend(url))
+    backend = open_backend(url)
+    return Store(backend if outbox is None else OutboxBackend(backend, Path(outbox)))
 
 
 class Store:
@@ -65,7 +71,7 @@ class Store:
             return sha256
         scratch = self.backend.scratch()
         try:
-            sha256 = _copy(content, scratch)  # hashed while copied: the file may be changing
+            sha256 = copied(content, scratch)  # hashed while copied: the file may be changing
             self.backend.put_if_absent(layout.blob_path(sha256), scratch)
         finally:
             scratch.unlink(missing_ok=True)
@@ -243,8 +249,8 @@ class Store:
         return self.exists(ref) and self.is_whole(self.manifest(ref))
 
 
-def _copy(source: Path, target: Path) -> str:
-    """Copy a file; SHA-256 of the bytes copied."""
+def copied(source: Path, target: Path) -> str:
+    """Copy a file; returns the SHA-256 of the bytes copied."""
     sha256 = hashlib.sha256()
     try:
         with source.open("rb") as reader, target.open("wb") as writer:

@@ -37,13 +37,20 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1),
     render_template_as_native_obj=True,
-    default_args={"retries": 1, "retry_delay": timedelta(0)},
+    default_args={
+        "retries": 1,
+        "retry_delay": timedelta(0),
+        "launcher": "{{ params.launcher }}",
+        "limits": "{{ params.limits }}",
+    },
     params={
         "partition": Param(None, type=["null", "string"]),
         "build": "models/net.py",
         "framework": "tensorflow",
         "options": {"epochs": 8, "batch_size": 32, "shape": [8, 8, 1]},
         "promote": True,
+        "launcher": "process",
+        "limits": {},
     },
 ):
     bridge = BridgeOperator(task_id="bridge", source=images("train.csv"), dataset="digits")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from airflow_mlplat.hooks.jobs import Where
+
 pytestmark = pytest.mark.airflow
 
 
@@ -18,7 +20,7 @@ def hook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 def test_a_spec_has_what_the_installation_knows(hook, tmp_path: Path) -> None:
-    spec = hook.spec("evaluate", "digits", launcher="process", params={"a": 1}, inputs={})
+    spec = hook.spec("evaluate", "digits", where=Where("process"), params={"a": 1}, inputs={})
     assert (spec.stage, spec.name, spec.params, spec.store) == (
         "evaluate",
         "digits",
@@ -26,15 +28,15 @@ def test_a_spec_has_what_the_installation_knows(hook, tmp_path: Path) -> None:
         f"file://{tmp_path}/store",
     )
     assert len(spec.code_version) == len(spec.image) == 64
-    assert hook.spec("evaluate", "digits", launcher="process", params={"a": 1}, inputs={}).key == spec.key
+    assert hook.spec("evaluate", "digits", where=Where("process"), params={"a": 1}, inputs={}).key == spec.key
 
 
 def test_an_unknown_launcher_and_a_missing_build_file_are_told(hook, tmp_path: Path) -> None:
     from airflow_mlplat.errors import BuildError, SpecError
 
     with pytest.raises(SpecError, match=r"that is no name .*; expected letters, digits, .*; got 'a@b'"):
-        hook.spec("train", "a@b", launcher="process", params={}, inputs={})
-    with pytest.raises(SpecError, match="unknown launcher; expected process; got 'abacus'"):
+        hook.spec("train", "a@b", where=Where("process"), params={}, inputs={})
+    with pytest.raises(SpecError, match=r"unknown launcher; expected docker \| process; got 'abacus'"):
         hook.launcher("abacus")
     with pytest.raises(BuildError, match=r"build file '.*net.py' does not exist"):
         hook.put_build_file(tmp_path / "net.py")

@@ -25,7 +25,10 @@ def test_a_handle_without_a_directory():
 
 
 def test_limits_as_json():
-    assert Limits(timeout_seconds=2).to_json() == {"memory_bytes": None, "timeout_seconds": 2}
+    set_ones = {
+        name: value for name, value in Limits(timeout_seconds=2, cpus=0.5).to_json().items() if value is not None
+    }
+    assert set_ones == {"timeout_seconds": 2, "cpus": 0.5, "gpu": "off"}
 
 
 @pytest.mark.parametrize(
@@ -38,8 +41,17 @@ def test_limits_as_json():
         ("timeout_seconds", float("inf")),
         ("memory_bytes", True),
         ("timeout_seconds", "2"),
+        ("processes", 1.5),
+        ("shared_memory_bytes", 0),
+        ("cpus", 0),
     ],
 )
 def test_limits_that_are_none(name, value):
     with pytest.raises(SpecError, match=f"limit {name} is not valid; expected a positive number, or None; got "):
+        Limits(**{name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), [("gpu", "yes"), ("gpu", None), ("network", ""), ("network", 1)])
+def test_choices_that_are_none(name, value):
+    with pytest.raises(SpecError, match=f"limit {name} is not valid"):
         Limits(**{name: value})

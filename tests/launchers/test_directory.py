@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 
-from airflow_mlplat.launchers.directory import JobDirectory, read_json, write_json
+import pytest
+
+from airflow_mlplat.launchers.directory import JobDirectory, open_plain, read_json, write_json
 
 
 def test_nothing_is_made_by_looking(tmp_path):
@@ -56,7 +58,17 @@ def test_submitting_makes_the_directory_and_survives_its_removal(tmp_path):
 def test_clear_keeps_checkpoints(tmp_path):
     directory = JobDirectory(tmp_path)
     directory.scratch.mkdir()
-    for name in ("result.json", "exit.json", "log.txt", "cancel", "process.json", "checkpoint.npz", "tmp/x"):
+    directory.outbox.mkdir()
+    for name in (
+        "result.json",
+        "exit.json",
+        "log.txt",
+        "cancel",
+        "process.json",
+        "checkpoint.npz",
+        "tmp/x",
+        "outbox/y",
+    ):
         (tmp_path / name).touch()
     directory.clear()
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
@@ -78,3 +90,36 @@ def test_what_is_no_json_is_none(tmp_path):
     (tmp_path / "a.json").write_text("{")
     assert read_json(tmp_path / "a.json") is None
     assert read_json(tmp_path / "b.json") is None
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_only_plain_files_are_read(tmp_path, kind):
+    """A job may leave anything under these names, and what reads them is not the job."""
+    secret, path = tmp_path / "secret.json", tmp_path / "result.json"
+    secret.write_text('{"secret": 1}')
+    make = {"link": lambda: path.symlink_to(secret), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}
+    make[kind]()
+    assert read_json(path) is None
+    with pytest.raises(FileNotFoundError):
+        open_plain(path)
+    assert JobDirectory(tmp_path).tail(path, 1) == ""
+
+
+def test_nothing_is_written_through_a_link(tmp_path):
+    outside = tmp_path / "outside"
+    directory = JobDirectory(tmp_path / "job")
+    directory.path.mkdir()
+    directory.cancel.symlink_to(outside)
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        directory.ask_to_end()
+    directory.exit.symlink_to(outside)
+    write_json(directory.exit, {})
+    assert not outside.exists()
+    assert read_json(directory.exit) == {}
+
+
+def test_ask_to_end(tmp_path):
+    directory = JobDirectory(tmp_path)
+    directory.ask_to_end()
+    directory.ask_to_end()
+    assert directory.cancel.exists()

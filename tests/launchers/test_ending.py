@@ -18,6 +18,11 @@ EXITED = {"reason": "exited", "exit_code": 3, "signal": None}
         ({**EXITED, "signal": 11}, "was killed by signal 11 (SIGSEGV) after"),
         ({**EXITED, "signal": 63}, "was killed by signal 63 (unknown) after"),
         ({"reason": "memory limit"}, "was ended over its memory limit of 256 MiB (it used 300 MiB) after"),
+        (
+            {"reason": "memory limit", "peak_memory_bytes": 250 << 20},
+            "memory limit of 256 MiB (it used all of it) after",
+        ),
+        ({"reason": "stopped"}, "was stopped from outside after"),
         ({"reason": "time limit"}, "was ended at its time limit of 60 s after"),
         ({"reason": "cancelled"}, "was cancelled after"),
         ({"reason": "orphaned"}, "ended itself, as no task had looked at it for 900 s after"),
@@ -45,3 +50,14 @@ def test_the_supervisor_died(tmp_path):
 
 def test_the_directory_is_gone(tmp_path):
     assert "job k has no directory any more; got " in str(died(JobDirectory(tmp_path / "k"), "k"))
+
+
+def test_the_kernel_ran_out_of_memory_without_a_limit(tmp_path):
+    ending = {"reason": "memory limit", "seconds": 1, "limits": {"memory_bytes": None}}
+    assert "was killed by the kernel, as memory ran out" in str(died(JobDirectory(tmp_path), "k", ending))
+
+
+def test_what_the_job_says_of_its_end_counts_more(tmp_path):
+    directory = JobDirectory(tmp_path)
+    write_json(directory.exit, {"reason": "cancelled", "seconds": 1})
+    assert "was cancelled" in str(died(directory, "k", {**EXITED, "seconds": 2}))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlplat.errors import ConfigError, ContractError, JobDiedError, LaunchError
-from airflow_mlplat.launchers import LAUNCHERS, Handle, JobState, ProcessLauncher, code_version
+from airflow_mlplat.launchers import Handle, JobState, Limits, ProcessLauncher, code_version
 from airflow_mlplat.launchers.directory import JobDirectory
 from tests.launchers.suite import WORKER, LauncherSuite, processes_of, spec, until
 
@@ -152,8 +152,25 @@ class TestProcessLauncher(LauncherSuite):
             launcher.submit(spec())
 
 
+@pytest.mark.parametrize("limits", [Limits(cpus=1), Limits(gpu="required"), Limits(network="x", processes=3)], ids=str)
+def test_what_processes_cannot_be_held_to(tmp_path, limits):
+    with pytest.raises(ConfigError, match=r"the process launcher cannot limit .*use a container: docker"):
+        ProcessLauncher(tmp_path).submit(spec(), limits)
+
+
+def test_the_environment_is_small_and_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_HOME", "/secret")
+    launcher = ProcessLauncher(tmp_path, command=lambda *_: ["/usr/bin/env"], variables={"MLPLAT_CACHE": "/cache"})
+    handle = launcher.submit(spec())
+    until(lambda: launcher.state(handle) is JobState.ENDED)
+    found = dict(line.partition("=")[::2] for line in launcher.logs(handle, 0)[0].splitlines())
+    assert found["PATH"] == "/usr/bin:/usr/local/bin:/usr/bin:/bin"
+    assert found["MLPLAT_CACHE"] == "/cache"
+    assert not {"AIRFLOW_HOME", "PYTHONPATH"} & set(found)
+
+
 def test_no_environment_for_a_framework(tmp_path):
-    launcher = LAUNCHERS["process"](tmp_path / "jobs", tmp_path, 900.0, {})
+    launcher = ProcessLauncher(tmp_path / "jobs", tmp_path, 900.0, {})
     work = dataclasses.replace(spec(), framework="tensorflow")
     with pytest.raises(ConfigError, match=r"/tensorflow/bin/python.* make it: airflow mlplat environments create"):
         launcher.submit(work)

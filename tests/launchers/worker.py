@@ -20,7 +20,7 @@ SLEEPER = "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IG
 
 def leave_result(directory: Path, spec: JobSpec, error: JobError | None = None) -> None:
     """Write result.json whole."""
-    result = JobResult(spec.key, spec.stage, metrics={"pid": os.getpid()}, error=error)
+    result = JobResult(spec.key, spec.stage, metrics={"run": os.urandom(8).hex()}, error=error)
     temporary = directory / "result.tmp"
     temporary.write_text(json.dumps(result.to_json()))
     temporary.replace(directory / "result.json")

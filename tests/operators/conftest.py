@@ -100,11 +100,12 @@ class Made:
         """(spec, result, reference) of a job with one output."""
         from airflow_mlplat.catalog import RunInfo
         from airflow_mlplat.contract import JobResult
+        from airflow_mlplat.hooks.jobs import Where
 
         document = {"format": 1, "kind": kind, "name": name, "files": {}, "parents": [], **facts}
         ref = self.hook.store.put_manifest(document)
         params = {"number": next(_RESULTS), "looks": 0}
-        spec = self.hook.spec(stage, name, launcher="process", params=params, inputs={})
+        spec = self.hook.spec(stage, name, where=Where("process"), params=params, inputs={})
         result = self.hook.store.put_result(JobResult(spec.key, stage, {kind: ref}))
         self.hook.record(spec, result, RunInfo("dag", "run", stage, -1, partition))
         return spec, result, ref

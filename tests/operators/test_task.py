@@ -37,7 +37,7 @@ def test_unknown_limits_are_told() -> None:
 
     assert limits_of({"timeout_seconds": 5}).timeout_seconds == 5
     assert limits_of(None).memory_bytes is None
-    with pytest.raises(SpecError, match=r"unknown limits; expected memory_bytes.*; got cores"):
+    with pytest.raises(SpecError, match=r"unknown limits; expected cpus \| gpu \| memory_bytes.*; got cores"):
         limits_of({"cores": 4})
 
 

@@ -25,8 +25,10 @@ def test_public_names():
         "Samples",
         "SpanWriter",
         "Store",
+        "adopt",
         "check_store",
         "collect_garbage",
+        "grant",
         "npy_bytes",
         "open_store",
     ]

@@ -20,6 +20,13 @@ def test_paths():
     assert layout.result_path(A) == f"results/{A}.json"
 
 
+def test_digests_of_paths():
+    paths = [layout.blob_path(A), layout.shard_path(A), layout.index_path(A), layout.keys_path(A)]
+    assert {layout.sha256_of(path) for path in [*paths, layout.manifest_path("span", A)]} == {A}
+    with pytest.raises(SpecError, match="tmp/x is not a digest"):
+        layout.sha256_of("tmp/x")
+
+
 @pytest.mark.parametrize("path", [layout.blob_path, layout.shard_path, layout.index_path, layout.result_path])
 @pytest.mark.parametrize("value", ["../../etc/passwd", "A" * 64, "a" * 63, None, "a" * 64 + "\n"])
 def test_nothing_but_a_digest_becomes_a_path(path, value):

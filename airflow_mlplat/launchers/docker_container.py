@@ -1,0 +1,64 @@
+"""The configuration of a job's container, as the Docker Engine takes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlplat.launchers import container
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.start import Launch
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+LOG_OPTIONS = {"max-size": "10m", "max-file": "2"}
+"""Of the container's own output, a copy of the job's log for `docker logs`."""
+
+
+def container_config(
+    engine: APIClient, directory: JobDirectory, launch: Launch, image: str, mounts: list[container.Mount]
+) -> dict[str, Any]:
+    """Not root, no capability, no new privilege, root file system read-only, no network but on demand, an init.
+
+    Args:
+        engine: That the container is for.
+        directory: The job's.
+        launch: Its limits, and labels for the container.
+        image: Digest of the image, so that the job runs in what its key says; with `GPU_SUFFIX` it gets GPUs.
+        mounts: What it sees of the machine.
+    """
+    from docker.types import DeviceRequest, LogConfig, Mount
+
+    limits, (digest, gpu, _) = launch.limits, image.partition(container.GPU_SUFFIX)
+    host = engine.create_host_config(
+        init=True,
+        read_only=True,
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        network_mode=limits.network or "none",
+        mounts=[Mount(m.target, m.source, type="bind", read_only=not m.writable) for m in mounts],
+        tmpfs={"/tmp": f"size={container.SCRATCH_BYTES},mode=1777"},
+        pids_limit=limits.processes or container.PROCESSES,
+        mem_limit=limits.memory_bytes,
+        memswap_limit=limits.memory_bytes,
+        nano_cpus=None if limits.cpus is None else int(limits.cpus * 1e9),
+        shm_size=limits.shared_memory_bytes,
+        device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])] if gpu else None,
+        log_config=LogConfig(type=LogConfig.types.JSON, config=LOG_OPTIONS),
+    )
+    uid, gid = container.user()
+    return engine.create_container_config(
+        image=digest,
+        command=[container.PYTHON, "-m", "airflow_mlplat.launchers.contained", str(directory.path)],
+        user=f"{uid}:{gid}",
+        working_dir=str(directory.path),
+        labels=launch.labels,
+        host_config=host,
+        stop_signal="SIGTERM",
+    )
+
+
+def has_gpu(engine: APIClient) -> bool:
+    """Whether the engine says that it can give GPUs."""
+    found = engine.info()
+    return "nvidia" in (found.get("Runtimes") or {}) or bool(found.get("DiscoveredDevices"))

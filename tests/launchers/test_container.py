@@ -1,0 +1,86 @@
+"""What a container for a job is like, whatever the engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from airflow_mlplat.contract import JobSpec
+from airflow_mlplat.errors import ConfigError, ContractError
+from airflow_mlplat.launchers import Image, Limits
+from airflow_mlplat.launchers.container import (
+    CODE_LABEL,
+    CONTRACT_LABEL,
+    NOBODY,
+    Mount,
+    check_reach,
+    checked_image,
+    hand_over,
+    image_name,
+    local_store,
+    mounts,
+    user,
+)
+from airflow_mlplat.launchers.directory import JobDirectory
+
+SPEC = JobSpec("train", "digits", "file:///a%20store", code_version="c", image="i", framework="caffe")
+CACHE = {"MLPLAT_CACHE": "/cache"}
+
+
+def test_a_job_is_never_root(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert user() == (NOBODY, NOBODY)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert user()[0] == 1000
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away; not in the job half")
+def test_the_directory_is_handed_over(tmp_path):
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp/x").touch()
+    outside = tmp_path.parent / "outside"
+    outside.touch()
+    (tmp_path / "link").symlink_to(outside)
+    hand_over(JobDirectory(tmp_path))
+    assert {path.lstat().st_uid for path in (tmp_path, tmp_path / "tmp/x", tmp_path / "link")} == {NOBODY}
+    assert outside.stat().st_uid == 0
+
+
+def test_names_of_images():
+    assert image_name("registry/x-{name}:1", "mxnet") == "registry/x-mxnet:1"
+    assert image_name("registry/x-{name}:1", None) == "registry/x-prep:1"
+
+
+def test_what_an_image_says():
+    assert checked_image("x", "sha256:1", {CODE_LABEL: "c", CONTRACT_LABEL: "1"}) == Image("sha256:1", "c")
+    with pytest.raises(ConfigError, match=r"image 'x' has no airflow-mlplat in it.*make images"):
+        checked_image("x", "sha256:1", None)
+    with pytest.raises(ContractError, match="expected 1; got 7"):
+        checked_image("x", "sha256:1", {CODE_LABEL: "c", CONTRACT_LABEL: "7"})
+
+
+def test_the_folder_of_a_store():
+    assert local_store(SPEC) == Path("/a store")
+    assert local_store(dataclasses.replace(SPEC, store="s3://bucket/x")) is None
+
+
+def test_a_job_sees_its_directory_and_what_it_may_read():
+    found = mounts(SPEC, JobDirectory(Path("/jobs/k")), Path("/granted/k"), CACHE)
+    assert found == [Mount("/jobs/k", "/jobs/k", writable=True), Mount("/a store", "/granted/k")]
+
+
+@pytest.mark.parametrize("changes", [{"store": "https://x/store"}, {"params": {"shared_by": 2}}], ids=str)
+def test_it_sees_the_hosts_cache_where_it_needs_that(changes):
+    found = mounts(dataclasses.replace(SPEC, **changes), JobDirectory(Path("/jobs/k")), None, CACHE)
+    assert found[1:] == [Mount("/cache", "/cache", writable=True)]
+
+
+def test_a_store_that_is_elsewhere_needs_a_network():
+    distant = dataclasses.replace(SPEC, store="https://x/store")
+    check_reach(SPEC, Limits())
+    check_reach(distant, Limits(network="bridge"))
+    with pytest.raises(ConfigError, match=r"no network of itself.*got https://x/store.*limits="):
+        check_reach(distant, Limits())
