@@ -23,6 +23,7 @@ from airflow_mlplat.stages.checkpoint import Checkpoint, Checkpoints
 from airflow_mlplat.stages.evaluate import LEAST_PROBABILITY
 from airflow_mlplat.stages.options import TrainOptions
 from airflow_mlplat.stages.progress import ProgressLog
+from airflow_mlplat.stages.seen import Seen
 from airflow_mlplat.stages.trainer import Arrays, Measured, Trainer
 
 DIGITS = 6
@@ -89,6 +90,7 @@ class Loop:
         self._step, self._stopped = 0, False
         self._epochs: list[dict[str, Any]] = []
         self._sums = Measured(0.0, 0.0)
+        self._seen = Seen()
         self._best: Arrays = {}
         self._written_at, self._write_seconds, self._writes = time.monotonic(), 0.0, 0
 
@@ -102,12 +104,19 @@ class Loop:
             shared = {"stream": iterator.stats()} if isinstance(iterator, SharedIterator) else {}
         if self._best:
             self._trainer.load_weights(self._best)
-        stats = {"resumed_from": first, "checkpoints": self._writes, **progress.stats(self._step), **shared}
+        stats = {
+            "resumed_from": first,
+            "checkpoints": self._writes,
+            **self._seen.stats(),
+            **progress.stats(self._step),
+            **shared,
+        }
         kept = self._best_epoch() if self._options.early_stop else -1
         return Trained(self._epochs, self._step, len(self._samples), stats, kept)
 
     def _train(self, iterator: BatchIterator | SharedIterator, progress: ProgressLog) -> None:
         for batch in iterator:
+            self._seen.add(batch)
             rate = self._options.rate(self._step, self._steps)
             self._trainer.step(batch.images, batch.targets(self._classes), rate)
             self._step += 1
@@ -123,7 +132,7 @@ class Loop:
             return 0
         progress, arrays = checkpoint.progress, checkpoint.arrays
         self._step, self._epochs, self._stopped = checkpoint.step, progress["epochs"], progress["stopped"]
-        self._sums = Measured(*progress["sums"])
+        self._sums, self._seen = Measured(*progress["sums"]), Seen(progress["seen"])
         self._best = {k[len("best/") :]: v for k, v in arrays.items() if k.startswith("best/")}
         self._trainer.load({k[len("state/") :]: v for k, v in arrays.items() if k.startswith("state/")})
         self._trainer.measure(self._step)
@@ -196,6 +205,7 @@ class Loop:
             "epochs": self._epochs,
             "stopped": self._stopped,
             "sums": list(self._sums),
+            "seen": self._seen.value,
         }
         arrays = {f"state/{k}": v for k, v in self._trainer.state().items()}
         arrays.update({f"best/{k}": v for k, v in self._best.items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Callable
+from typing import Any, Callable
 
 POLYNOMIAL = 0x82F63B78
 """0x1EDC6F41 with its bits reversed."""
@@ -22,6 +22,15 @@ def implementation() -> Callable[[bytes], int]:
     except ImportError:
         return crc32c_python
     return google_crc32c.value if google_crc32c.implementation == "c" else crc32c_python
+
+
+def extension() -> Callable[[int, Any], int] | None:
+    """What goes on from the checksum of what came before, of memory that is read-only; None where that is slow."""
+    try:
+        import google_crc32c
+    except ImportError:
+        return None
+    return google_crc32c.extend if google_crc32c.implementation == "c" else None
 
 
 @lru_cache(maxsize=1)
