@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from airflow_mlplat.contract import JobResult, JobSpec
-from airflow_mlplat.errors import PlatformError, UserError
+from airflow_mlplat.errors import JobDiedError, PlatformError, UserError
 from airflow_mlplat.hooks.jobs import JobHook, Where
 from airflow_mlplat.hooks.partition import resolve_partition
 from airflow_mlplat.launchers import Handle, JobState
@@ -76,9 +77,12 @@ class JobOperator(BaseOperator):
             handle = hook.launcher(self.launcher).submit(spec, self.where.limits, labels(context))
             self.log.info("Job %s (%s) runs in %s", spec.key[:12], spec.stage, handle.directory)
         if self.deferrable:
-            # Past its timeout the task fails and nobody looks at the job any more, which then ends itself.
-            trigger = JobTrigger(handle.to_json())
-            self.defer(trigger=trigger, method_name="execute_complete", timeout=self.execution_timeout)
+            limit = self.execution_timeout
+            end_at = None if limit is None else time.time() + limit.total_seconds()
+            # Airflow's own timeout would leave the job running: it is only there for a triggerer that hangs.
+            timeout = None if limit is None else limit + timedelta(minutes=5)
+            trigger = JobTrigger(handle.to_json(), end_at=end_at)
+            self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
         self.wait(hook, handle)
         return self.execute_complete(context, {"handle": handle.to_json()})
 
@@ -89,12 +93,23 @@ class JobOperator(BaseOperator):
             handle = Handle.from_json(event["handle"])
             launcher = hook.launcher(handle.launcher)
             # Another task with the same key may have begun the job anew since; what is committed stays.
-            result = hook.store.result(handle.job_key) or launcher.result(handle)
+            try:
+                result = hook.store.result(handle.job_key) or launcher.result(handle)
+            except JobDiedError:
+                if not event.get("late"):
+                    raise
+                raise self._too_late(handle) from None
             if result.error is not None:
                 kind = UserError if result.error.kind == "user" else PlatformError
                 raise kind(f"job {handle.job_key[:12]} ({result.stage}) failed: {result.error.message.rstrip('.')}")
             partition, spec = resolve_partition(context, self.partition), launcher.spec(handle)
             return self.finish(context, hook, spec, hook.commit(handle, spec, result), partition)
+
+    def _too_late(self, handle: Handle) -> JobDiedError:
+        return JobDiedError(
+            f"job {handle.job_key[:12]} was ended at the task's execution_timeout of {self.execution_timeout}",
+            fix="raise execution_timeout; the next try goes on from the last checkpoint",
+        )
 
     def finish(
         self, context: Context, hook: JobHook, spec: JobSpec, result: JobResult, partition: str

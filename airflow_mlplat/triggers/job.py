@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_mlplat.errors import MlplatError
 from airflow_mlplat.hooks.jobs import JobHook
-from airflow_mlplat.launchers import Handle, JobState
+from airflow_mlplat.launchers import Handle, JobState, Launcher
 from airflow_mlplat.launchers.follow import follow
 
 
@@ -19,32 +21,48 @@ class JobTrigger(BaseTrigger):
     Args:
         handle: `Handle.to_json()` of the job.
         poll_seconds: Between two looks at the job, in seconds.
+        end_at: When to end the job, in seconds since 1970: Airflow's own timeout of a deferred task leaves it running.
     """
 
-    def __init__(self, handle: dict[str, Any], poll_seconds: float = 0.5) -> None:
+    def __init__(self, handle: dict[str, Any], poll_seconds: float = 0.5, end_at: float | None = None) -> None:
         super().__init__()
         self.handle = handle
         self.poll_seconds = poll_seconds
+        self.end_at = end_at
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments, from which the triggerer builds this trigger again."""
         path = f"{type(self).__module__}.{type(self).__name__}"
-        return path, {"handle": self.handle, "poll_seconds": self.poll_seconds}
+        return path, {"handle": self.handle, "poll_seconds": self.poll_seconds, "end_at": self.end_at}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event with the handle once the job is no longer running."""
+        """Yield one event with the handle once the job is no longer running, and whether its time was over."""
         handle = Handle.from_json(self.handle)
-        looks = follow(JobHook().launcher(handle.launcher), handle)
-        state = JobState.RUNNING
+        launcher = JobHook().launcher(handle.launcher)
+        looks, state, late = follow(launcher, handle), JobState.RUNNING, False
         while state is JobState.RUNNING:
             state, lines = await asyncio.to_thread(next, looks)
             for line in lines:
                 self.log.info("%s", line)
-            if state is JobState.RUNNING:
+            if state is JobState.RUNNING and not late and self.end_at is not None and time.time() > self.end_at:
+                late = True
+                await asyncio.to_thread(launcher.cancel, handle)
+            elif state is JobState.RUNNING:
                 await asyncio.sleep(self.poll_seconds)
-        yield TriggerEvent({"handle": self.handle})
+        yield TriggerEvent({"handle": self.handle, "late": late})
 
     async def on_kill(self) -> None:
-        """Cancel the job when its task is marked failed or cleared."""
+        """End the job when its task is marked failed or cleared, or its run is deleted."""
         handle = Handle.from_json(self.handle)
-        await asyncio.to_thread(JobHook().launcher(handle.launcher).cancel, handle)
+        launcher = JobHook().launcher(handle.launcher)
+        await asyncio.to_thread(launcher.cancel, handle)
+        self.log.warning("%s", await asyncio.to_thread(_last_words, launcher, handle))
+
+
+def _last_words(launcher: Launcher, handle: Handle) -> str:
+    """How the job ended, with the last lines of its log."""
+    try:
+        error = launcher.result(handle).error
+    except MlplatError as died:
+        return str(died)
+    return "The job had just ended." if error is None else error.message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,11 @@ def submit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
     monkeypatch.setenv("MLPLAT_HOME", str(tmp_path))
 
-    def start(script: str) -> JobTrigger:
+    def start(script: str, **options: float) -> JobTrigger:
         launcher = ProcessLauncher(load_settings().jobs, command=lambda spec, folder: [sys.executable, "-c", script])
         spec = JobSpec("train", "digits", "/store", "c", "i", params={"script": script})
         handle = launcher.submit(spec, Limits(), {})
-        return JobTrigger(handle.to_json(), poll_seconds=0.05)
+        return JobTrigger(handle.to_json(), poll_seconds=0.05, **options)
 
     return start
 
@@ -41,7 +42,7 @@ def test_the_log_is_followed_and_the_end_fires(submit) -> None:
     told: list[str] = []
     trigger._log = type("Log", (), {"info": staticmethod(lambda text, *args: told.append(text % args))})()
     event = asyncio.run(asyncio.wait_for(first(trigger), 30))
-    assert event == {"handle": trigger.handle}
+    assert event == {"handle": trigger.handle, "late": False}
     assert told == ["step 0", "step 1", "step 2"]
 
 
@@ -50,7 +51,9 @@ def test_a_kill_cancels_the_job(submit) -> None:
     from airflow_mlplat.hooks.jobs import JobHook
     from airflow_mlplat.launchers import Handle, JobState
 
-    trigger = submit("import time; time.sleep(600)")
+    trigger = submit("import time; print('step 1', flush=True); time.sleep(600)")
+    told: list[str] = []
+    trigger._log = type("Log", (), {"warning": staticmethod(lambda text, *args: told.append(text % args))})()
     handle = Handle.from_json(trigger.handle)
     launcher = JobHook().launcher("process")
     assert launcher.state(handle) is JobState.RUNNING
@@ -58,3 +61,22 @@ def test_a_kill_cancels_the_job(submit) -> None:
     assert launcher.state(handle) is JobState.ENDED
     with pytest.raises(JobDiedError, match="cancelled"):
         launcher.result(handle)
+    assert "was cancelled" in told[0]
+
+
+def test_a_job_whose_time_is_over_is_ended(submit) -> None:
+    from airflow_mlplat.hooks.jobs import JobHook
+    from airflow_mlplat.launchers import Handle, JobState
+
+    trigger = submit("import time; time.sleep(600)", end_at=time.time() + 0.3)
+    assert asyncio.run(asyncio.wait_for(first(trigger), 30)) == {"handle": trigger.handle, "late": True}
+    assert JobHook().launcher("process").state(Handle.from_json(trigger.handle)) is JobState.ENDED
+
+
+def test_it_survives_the_way_to_another_triggerer(submit) -> None:
+    from airflow_mlplat.triggers.job import JobTrigger
+
+    trigger = submit("", end_at=5.0)
+    path, arguments = trigger.serialize()
+    assert path == "airflow_mlplat.triggers.job.JobTrigger"
+    assert JobTrigger(**arguments).serialize() == (path, arguments)
