@@ -170,6 +170,28 @@ def postgres_database(postgres_server: str) -> str:
     return server.set(database=name).render_as_string(hide_password=False)
 
 
+@pytest.fixture(scope="session")
+def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real Docker Engine that has this very code's images: the one that is given, or one of our own."""
+    given, script = os.environ.get("MLPLAT_TEST_DOCKER"), ROOT / "tests/services/docker"
+    env = {**os.environ, "SERVICES_HOME": str(tmp_path_factory.mktemp("services"))}
+    url = given or subprocess.check_output([script, "start"], text=True, env=env).strip()
+    subprocess.run(["make", "images"], cwd=ROOT, env={**os.environ, "DOCKER_HOST": url}, check=True)
+    yield url
+    if not given:
+        subprocess.run([script, "stop"], env=env, check=True)
+
+
+@pytest.fixture
+def docker_client(docker_engine: str) -> Iterator[object]:
+    """A client of that engine."""
+    from docker import APIClient
+
+    client = APIClient(base_url=docker_engine)
+    yield client
+    client.close()
+
+
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Callable]:
     """A function that starts a real Airflow on a home of its own; all are stopped at the end."""

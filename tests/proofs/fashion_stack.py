@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fashion import DAYS, seed
@@ -21,18 +21,37 @@ class FashionStack:
         start: The fixture `stack`.
         name: Of the home.
         per_day: Training images a day.
+        tests: Test images, 10,000 at most.
         retraining_runs: So many days may be retrained at once.
+        changes: Text of the retraining DAG → what takes its place there, such as another default of a parameter.
+        extra: Further environment variables.
     """
 
-    def __init__(self, start: Callable[..., Stack], home: Path, per_day: int = 600, retraining_runs: int = 1) -> None:
-        seed(home / "sources/fashion", per_day, 500)
+    def __init__(
+        self,
+        start: Callable[..., Stack],
+        home: Path,
+        *,
+        per_day: int = 600,
+        tests: int = 500,
+        retraining_runs: int = 1,
+        changes: Mapping[str, str] | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        seed(home / "sources/fashion", per_day, tests)
         connection = {"conn_type": "sqlite", "host": str(home / "sources/fashion/fashion.db")}
         self.home = home
         dags = home / "dags"
         shutil.copytree(ROOT / "dags", dags)
         file = dags / "fashion_retraining.py"
-        file.write_text(file.read_text().replace("max_active_runs=1", f"max_active_runs={retraining_runs}"))
-        self.stack = start(home.name, dags=dags, extra={"AIRFLOW_CONN_FASHION": json.dumps(connection)})
+        text = file.read_text()
+        for old, new in {**(changes or {}), "max_active_runs=1": f"max_active_runs={retraining_runs}"}.items():
+            assert text.count(old) == 1, f"{old!r} is not once in {file}"
+            text = text.replace(old, new)
+        file.write_text(text)
+        self.stack = start(
+            home.name, dags=dags, extra={"AIRFLOW_CONN_FASHION": json.dumps(connection), **(extra or {})}
+        )
         for dag_id in (INGEST, RETRAINING):
             self.stack.await_dag(dag_id)
 
