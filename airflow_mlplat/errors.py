@@ -8,6 +8,7 @@ MlplatError
 │   ├── SourceError           the source's query, column or connection is wrong
 │   ├── DataError             too many bad samples, or none at all
 │   ├── BuildError            the build file fails, or builds the wrong thing
+│   ├── LimitError            a job needs more memory than its limit
 │   └── NotFoundError         a reference names nothing that exists
 └── PlatformError             the platform's or its surroundings' fault; running again may help (exit code 70)
     ├── StoreError            the store cannot be read or written
@@ -81,6 +82,10 @@ class DataError(UserError):
 
 class BuildError(UserError):
     """The build file fails, or builds the wrong thing."""
+
+
+class LimitError(UserError):
+    """A job needs more memory than its limit."""
 
 
 class NotFoundError(UserError):

@@ -163,6 +163,7 @@ class Launcher(Protocol):
 
         Raises:
             JobDiedError: It ended without a result; says how, with the last lines of its log.
+            LimitError: As JobDiedError, where it needs more memory than its limit and would end so again.
             LaunchError: It has not ended.
         """
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.contract import OUTBOX, JobResult, JobSpec, digest
-from airflow_mlplat.errors import JobDiedError, LaunchError
+from airflow_mlplat.errors import JobDiedError, LaunchError, LimitError
 from airflow_mlplat.launchers import container, ending
 from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
 from airflow_mlplat.launchers.directory import JobDirectory, read_json, write_json
@@ -113,7 +113,7 @@ class DockerLauncher(DirectoryLauncher):
 
     def _start(self, spec: JobSpec, directory: JobDirectory, limits: Limits, labels: dict[str, str]) -> None:
         container.check_reach(spec, limits)
-        labels = {**labels, INSTALLATION_LABEL: self._installation(), JOB_LABEL: spec.key}
+        labels = {**labels, INSTALLATION_LABEL: self.installation, JOB_LABEL: spec.key}
         variables = {**self._variables, OUTBOX: str(directory.outbox)}
         launch = Launch(self._command(spec, directory.path), limits, self.orphan_seconds, labels, variables)
         prepare(directory, spec, launch)
@@ -152,7 +152,7 @@ class DockerLauncher(DirectoryLauncher):
             shutil.rmtree(self._granted(JobDirectory(Path(handle.directory))), ignore_errors=True)
         return result
 
-    def died(self, directory: JobDirectory, job_key: str) -> JobDiedError:
+    def died(self, directory: JobDirectory, job_key: str) -> JobDiedError | LimitError:
         """How the job ended, if need be by what the engine says of its container."""
         with told(f"look at job {job_key[:12]}"):
             found = self._inspect(directory)
@@ -180,7 +180,7 @@ class DockerLauncher(DirectoryLauncher):
         if not (self.jobs / GRANTED).exists():  # no container was ever started, there may be no engine at all
             return swept
         with told("look for containers"):
-            label = f"{INSTALLATION_LABEL}={self._installation()}"
+            label = f"{INSTALLATION_LABEL}={self.installation}"
             for found in self.engine.containers(all=True, filters={"label": label}):
                 key = found["Labels"][JOB_LABEL]
                 directory = JobDirectory(self.jobs / key)
@@ -209,12 +209,13 @@ class DockerLauncher(DirectoryLauncher):
         except NotFound:
             return
 
-    def _installation(self) -> str:
-        """Two installations on one engine may have jobs of the same key."""
+    @property
+    def installation(self) -> str:
+        """The value of `INSTALLATION_LABEL`: two installations on one engine may have jobs of the same key."""
         return digest(str(self.jobs))[:12]
 
     def _container_name(self, directory: JobDirectory) -> str:
-        return f"mlplat-{directory.path.name[:24]}-{self._installation()}"
+        return f"mlplat-{directory.path.name[:24]}-{self.installation}"
 
     def _granted(self, directory: JobDirectory) -> Path:
         """Beside the job's directory, where the job cannot write."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from airflow_mlplat.errors import JobDiedError
+from airflow_mlplat.errors import JobDiedError, LimitError
 from airflow_mlplat.launchers.directory import JobDirectory, read_json
 
 LOG_LINES = 20
 
 
-def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = None) -> JobDiedError:
+def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = None) -> JobDiedError | LimitError:
     """The error that says how this job ended, with the last lines of its log.
+
+    A LimitError if it would end in the same way again.
 
     Args:
         directory: The job's.
@@ -31,7 +33,8 @@ def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = 
         what = f"{job} {describe(ending)} after {ending['seconds']:.1f} s"
         log = directory.tail(directory.log, LOG_LINES)
     fix = f"{fix}. Its last log lines ({directory.log}):\n{log or '(none)'}"
-    return JobDiedError(f"{what}, without a result", fix=fix)
+    again = ending is not None and ending["reason"] == "memory limit" and ending["limits"]["memory_bytes"]
+    return (LimitError if again else JobDiedError)(f"{what}, without a result", fix=fix)
 
 
 def _exited(ending: dict[str, Any]) -> str:

@@ -1,9 +1,10 @@
-"""Look at a job again and again: its state, and what it logged since the last look."""
+"""Look at a job again and again: its state, and what it logged since the last look; and how it ended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from airflow_mlplat.errors import MlplatError
 from airflow_mlplat.launchers.base import Handle, JobState, Launcher
 
 
@@ -22,3 +23,12 @@ def follow(launcher: Launcher, handle: Handle) -> Iterator[tuple[JobState, list[
             lines += text.splitlines()
             text, offset = launcher.logs(handle, offset)
         yield state, lines
+
+
+def last_words(launcher: Launcher, handle: Handle) -> str:
+    """How an ended job ended: its own error, or that of its end with the last lines of its log."""
+    try:
+        error = launcher.result(handle).error
+    except MlplatError as died:
+        return str(died)
+    return "It had ended well." if error is None else error.message

@@ -15,7 +15,7 @@ from airflow_mlplat.errors import JobDiedError, PlatformError, UserError
 from airflow_mlplat.hooks.jobs import JobHook, Where
 from airflow_mlplat.hooks.partition import resolve_partition
 from airflow_mlplat.launchers import Handle, JobState
-from airflow_mlplat.launchers.follow import follow
+from airflow_mlplat.launchers.follow import follow, last_words
 from airflow_mlplat.operators.links import ArtifactLink
 from airflow_mlplat.operators.task import labels, limits_of, run_info, task_errors
 from airflow_mlplat.triggers.job import JobTrigger
@@ -132,4 +132,6 @@ class JobOperator(BaseOperator):
         """Cancel the job this worker waits for."""
         handle: Handle | None = getattr(self, "_handle", None)
         if handle is not None:
-            JobHook().launcher(handle.launcher).cancel(handle)
+            launcher = JobHook().launcher(handle.launcher)
+            launcher.cancel(handle)
+            self.log.warning("%s", last_words(launcher, handle))

@@ -9,10 +9,9 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_mlplat.errors import MlplatError
 from airflow_mlplat.hooks.jobs import JobHook
-from airflow_mlplat.launchers import Handle, JobState, Launcher
-from airflow_mlplat.launchers.follow import follow
+from airflow_mlplat.launchers import Handle, JobState
+from airflow_mlplat.launchers.follow import follow, last_words
 
 
 class JobTrigger(BaseTrigger):
@@ -56,13 +55,4 @@ class JobTrigger(BaseTrigger):
         handle = Handle.from_json(self.handle)
         launcher = JobHook().launcher(handle.launcher)
         await asyncio.to_thread(launcher.cancel, handle)
-        self.log.warning("%s", await asyncio.to_thread(_last_words, launcher, handle))
-
-
-def _last_words(launcher: Launcher, handle: Handle) -> str:
-    """How the job ended, with the last lines of its log."""
-    try:
-        error = launcher.result(handle).error
-    except MlplatError as died:
-        return str(died)
-    return "The job had just ended." if error is None else error.message
+        self.log.warning("%s", await asyncio.to_thread(last_words, launcher, handle))

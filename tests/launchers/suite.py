@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlplat.contract import JobSpec
-from airflow_mlplat.errors import JobDiedError, LaunchError
+from airflow_mlplat.errors import JobDiedError, LaunchError, LimitError
 from airflow_mlplat.launchers import Handle, JobState, Launcher, Limits
 
 WORKER = Path(__file__).parent / "worker.py"
@@ -241,7 +241,7 @@ class LauncherSuite:
     def test_memory_limit(self, launcher):
         handle = launcher.submit(spec(eat_bytes=150 << 20, seconds=60), Limits(memory_bytes=100 << 20))
         self.end(launcher, handle)
-        with pytest.raises(JobDiedError, match=r"memory limit of 100 MiB \(it used (1\d\d MiB|all of it)\)"):
+        with pytest.raises(LimitError, match=r"memory limit of 100 MiB \(it used (1\d\d MiB|all of it)\)"):
             launcher.result(handle)
 
     def test_a_job_that_nobody_looks_at_ends_itself(self, tmp_path):

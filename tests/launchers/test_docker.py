@@ -66,7 +66,7 @@ def make(connect):
 
 def containers(launcher: DockerLauncher) -> list[dict]:
     """All containers of a launcher's installation."""
-    label = f"airflow-mlplat.installation={launcher._installation()}"
+    label = f"airflow-mlplat.installation={launcher.installation}"
     return launcher.engine.containers(all=True, filters={"label": label})
 
 

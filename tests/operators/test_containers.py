@@ -95,5 +95,5 @@ def test_user_code_sees_its_inputs_and_nothing_else(run_dag, catalog, home: Path
 
 def test_the_kernel_kills_for_memory_and_the_task_says_so(run_dag) -> None:
     run = run_dag(launcher="docker", options=OPTIONS, limits={"memory_bytes": 64 << 20})
-    assert run.tasks["train"] in ("failed", "up_for_retry", "upstream_failed")
+    assert run.log.count("AirflowFailException") > 0  # which Airflow does not retry
     assert "over its memory limit of 64 MiB" in run.log

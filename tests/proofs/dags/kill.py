@@ -18,8 +18,9 @@ with DAG(
     "kill",
     schedule=None,
     start_date=datetime(2026, 1, 1),
-    params={"partition": "2026-01-01"},
-    default_args={"retries": 4, "retry_delay": timedelta(seconds=1)},
+    params={"partition": "2026-01-01", "framework": "tensorflow", "launcher": "process", "epochs": 6},
+    default_args={"retries": 4, "retry_delay": timedelta(seconds=1), "launcher": "{{ params.launcher }}"},
+    render_template_as_native_obj=True,
 ):
     source = SqlSource(
         conn_id="fashion",
@@ -35,8 +36,8 @@ with DAG(
         task_id="train",
         dataset=dataset.output,
         build="models/cnn.py",
-        framework="tensorflow",
-        options={"epochs": 6, "batch_size": 64, "shape": [28, 28, 1], "checkpoint_every": 20},
+        framework="{{ params.framework }}",
+        options={"epochs": "{{ params.epochs }}", "batch_size": 64, "shape": [28, 28, 1], "checkpoint_every": 20},
         deferrable=False,
     )
     bridge >> dataset >> train
