@@ -61,7 +61,8 @@ def main(arguments: list[str]) -> int:
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     kills = memory_kills()
     pid = start(launch["command"], {**os.environ, **launch["environment"]}, directory.log, prctl)
-    ending = Watch(directory, launch, pid, kills, Relay(directory.log, 1).copy).run()
+    # Forked processes share memory: the container's control group counts it once.
+    ending = Watch(directory, launch, pid, kills, measure=False, also=Relay(directory.log, 1).copy).run()
     write_json(directory.exit, ending)
     return 128 + ending["signal"] if ending["exit_code"] is None else ending["exit_code"]
 

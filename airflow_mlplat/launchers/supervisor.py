@@ -85,6 +85,7 @@ class Watch:
         launch: Content of `launch.json`.
         pid: The job's first process.
         kills: `memory_kills` before it was started.
+        measure: Hold the job to its memory limit here; otherwise the kernel does.
         also: Called at every look, and once when all has ended.
     """
 
@@ -94,9 +95,12 @@ class Watch:
         launch: dict[str, Any],
         pid: int,
         kills: int,
+        *,
+        measure: bool = True,
         also: Callable[[], None] = lambda: None,
     ) -> None:
-        self.directory, self.launch, self.pid, self.kills, self.also = directory, launch, pid, kills, also
+        self.directory, self.launch, self.pid, self.kills = directory, launch, pid, kills
+        self.measure, self.also = measure, also
         self.started = self.looked = time.monotonic()
         self.lease: int | None = None
         self.peak = 0  # bytes
@@ -162,7 +166,7 @@ class Watch:
             return "cancelled"
         if limits["timeout_seconds"] and now - self.started > limits["timeout_seconds"]:
             return "time limit"
-        if limits["memory_bytes"]:
+        if limits["memory_bytes"] and self.measure:
             used = sum(entry.memory_bytes for entry in self.members())
             self.peak = max(self.peak, used)
             if used > limits["memory_bytes"]:
