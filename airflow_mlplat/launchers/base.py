@@ -167,12 +167,19 @@ class Launcher(Protocol):
             LaunchError: It has not ended.
         """
 
-    def cancel(self, handle: Handle) -> None:
+    def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:
         """End the job with all its processes, within 4 seconds; nothing happens when it has ended.
+
+        Args:
+            handle: Of the job.
+            by: Who asks for it: the labels of a task. Others may wait for the same job.
 
         Raises:
             LaunchError: It could not be ended.
         """
+
+    def cancelled_by(self, handle: Handle) -> dict[str, str] | None:
+        """Who had the job cancelled: what `cancel` was told; None if nobody had."""
 
     def sweep(self) -> list[str]:
         """End jobs that no task looks at any more, remove what jobs long ended left; returns their keys."""

@@ -5,7 +5,7 @@ launch.json                     command, environment and limits, for the supervi
 process.json                    the job's first process, for `cancel`
 exit.json                       how the job ended
 lease                           its mtime is when a task last looked
-cancel                          there when the job shall end
+cancel                          there when the job shall end; says who asked
 outbox/                         what a job put that may not write the store
 submit.lock                     held while a job is started
 alive.lock                      held by the supervisor as long as it lives
@@ -27,7 +27,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -111,9 +111,9 @@ class JobDirectory:
         with contextlib.suppress(FileNotFoundError):
             os.utime(self.lease, follow_symlinks=False)
 
-    def ask_to_end(self) -> None:
-        """Leave `cancel` for the supervisor."""
-        os.close(os.open(self.cancel, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644))
+    def ask_to_end(self, by: Mapping[str, str] | None = None) -> None:
+        """Leave `cancel` for the supervisor, and who asks for the others who wait for the job."""
+        write_json(self.cancel, dict(by or {}))
 
     def tail(self, path: Path, lines: int) -> str:
         """The last lines of a text file, at most 16 KiB; empty when there is none."""

@@ -88,6 +88,10 @@ class DirectoryLauncher:
             raise JobDiedError("the job left another job's result", expected=handle.job_key, got=result.job_key)
         return result
 
+    def cancelled_by(self, handle: Handle) -> dict[str, str] | None:
+        """See `Launcher.cancelled_by`."""
+        return read_json(JobDirectory(Path(handle.directory)).cancel)
+
 
 def fresh(directory: JobDirectory, spec: JobSpec) -> bool:
     """Whether the very job has just ended well.

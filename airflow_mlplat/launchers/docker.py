@@ -158,14 +158,14 @@ class DockerLauncher(DirectoryLauncher):
             found = self._inspect(directory)
         return ending.died(directory, job_key, None if found is None else _ending(found, directory))
 
-    def cancel(self, handle: Handle) -> None:
+    def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:
         """See `Launcher.cancel`."""
         directory = JobDirectory(Path(handle.directory))
         with told(f"cancel job {handle.job_key[:12]}"):
             found = self._inspect(directory)
             if found is None or not _living(found):
                 return
-            directory.ask_to_end()
+            directory.ask_to_end(by)
             self.engine.stop(found["Id"], timeout=STOP_SECONDS)
             after = self._inspect(directory)
         if after is not None and after["Id"] == found["Id"] and _living(after):

@@ -105,14 +105,14 @@ class ProcessLauncher(DirectoryLauncher):
         running.end_leftovers()
         return JobState.ENDED
 
-    def cancel(self, handle: Handle) -> None:
+    def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:
         """See `Launcher.cancel`."""
         directory = JobDirectory(Path(handle.directory))
         running = Running(directory)
         if not directory.alive():
             running.end_leftovers()
             return
-        directory.ask_to_end()  # the supervisor also looks for this, in case that we cannot see its processes
+        directory.ask_to_end(by)  # the supervisor also looks for this, in case that we cannot see its processes
         left = running.end()
         if left or directory.alive():
             pids = [entry.pid for entry in left]

@@ -81,9 +81,9 @@ class JobOperator(BaseOperator):
             end_at = None if limit is None else time.time() + limit.total_seconds()
             # Airflow's own timeout would leave the job running: it is only there for a triggerer that hangs.
             timeout = None if limit is None else limit + timedelta(minutes=5)
-            trigger = JobTrigger(handle.to_json(), end_at=end_at)
+            trigger = JobTrigger(handle.to_json(), end_at=end_at, owner=labels(context))
             self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
-        self.wait(hook, handle)
+        self.wait(hook, handle, labels(context))
         return self.execute_complete(context, {"handle": handle.to_json()})
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
@@ -96,9 +96,13 @@ class JobOperator(BaseOperator):
             try:
                 result = hook.store.result(handle.job_key) or launcher.result(handle)
             except JobDiedError:
-                if not event.get("late"):
+                if event.get("late"):
+                    raise self._too_late(handle) from None
+                other = launcher.cancelled_by(handle)
+                if not other or other == labels(context):
                     raise
-                raise self._too_late(handle) from None
+                self.log.info("Another task that waited for this job had it cancelled: starting it again; %s", other)
+                return self.execute(context)
             if result.error is not None:
                 kind = UserError if result.error.kind == "user" else PlatformError
                 raise kind(f"job {handle.job_key[:12]} ({result.stage}) failed: {result.error.message.rstrip('.')}")
@@ -119,9 +123,9 @@ class JobOperator(BaseOperator):
         (ref,) = result.outputs.values()
         return ref.to_json()
 
-    def wait(self, hook: JobHook, handle: Handle) -> None:
+    def wait(self, hook: JobHook, handle: Handle, owner: dict[str, str]) -> None:
         """Follow the job from this worker; ending the task ends the job (`on_kill`)."""
-        self._handle = handle
+        self._handle, self._owner = handle, owner
         for state, lines in follow(hook.launcher(handle.launcher), handle):
             for line in lines:
                 self.log.info("%s", line)
@@ -133,5 +137,5 @@ class JobOperator(BaseOperator):
         handle: Handle | None = getattr(self, "_handle", None)
         if handle is not None:
             launcher = JobHook().launcher(handle.launcher)
-            launcher.cancel(handle)
+            launcher.cancel(handle, self._owner)
             self.log.warning("%s", last_words(launcher, handle))

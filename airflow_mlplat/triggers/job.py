@@ -21,18 +21,27 @@ class JobTrigger(BaseTrigger):
         handle: `Handle.to_json()` of the job.
         poll_seconds: Between two looks at the job, in seconds.
         end_at: When to end the job, in seconds since 1970: Airflow's own timeout of a deferred task leaves it running.
+        owner: Labels of the task that waits: others may wait for the same job.
     """
 
-    def __init__(self, handle: dict[str, Any], poll_seconds: float = 0.5, end_at: float | None = None) -> None:
+    def __init__(
+        self,
+        handle: dict[str, Any],
+        poll_seconds: float = 0.5,
+        end_at: float | None = None,
+        owner: dict[str, str] | None = None,
+    ) -> None:
         super().__init__()
         self.handle = handle
         self.poll_seconds = poll_seconds
         self.end_at = end_at
+        self.owner = owner
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments, from which the triggerer builds this trigger again."""
         path = f"{type(self).__module__}.{type(self).__name__}"
-        return path, {"handle": self.handle, "poll_seconds": self.poll_seconds, "end_at": self.end_at}
+        names = ("handle", "poll_seconds", "end_at", "owner")
+        return path, {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event with the handle once the job is no longer running, and whether its time was over."""
@@ -45,7 +54,7 @@ class JobTrigger(BaseTrigger):
                 self.log.info("%s", line)
             if state is JobState.RUNNING and not late and self.end_at is not None and time.time() > self.end_at:
                 late = True
-                await asyncio.to_thread(launcher.cancel, handle)
+                await asyncio.to_thread(launcher.cancel, handle, self.owner)
             elif state is JobState.RUNNING:
                 await asyncio.sleep(self.poll_seconds)
         yield TriggerEvent({"handle": self.handle, "late": late})
@@ -54,5 +63,5 @@ class JobTrigger(BaseTrigger):
         """End the job when its task is marked failed or cleared, or its run is deleted."""
         handle = Handle.from_json(self.handle)
         launcher = JobHook().launcher(handle.launcher)
-        await asyncio.to_thread(launcher.cancel, handle)
+        await asyncio.to_thread(launcher.cancel, handle, self.owner)
         self.log.warning("%s", await asyncio.to_thread(last_words, launcher, handle))

@@ -209,6 +209,16 @@ class LauncherSuite:
         with pytest.raises(JobDiedError, match="was cancelled"):
             launcher.result(handle)
 
+    def test_who_cancelled_it(self, launcher):
+        handle = launcher.submit(spec(seconds=60))
+        assert launcher.cancelled_by(handle) is None
+        launcher.cancel(handle, {"task_id": "t"})
+        assert launcher.cancelled_by(handle) == {"task_id": "t"}
+        launcher.submit(spec(seconds=60))
+        assert launcher.cancelled_by(handle) is None
+        launcher.cancel(handle)
+        assert launcher.cancelled_by(handle) == {}
+
     def test_cancel_of_an_ended_job_changes_nothing(self, launcher):
         handle = launcher.submit(spec())
         self.end(launcher, handle)

@@ -83,3 +83,43 @@ def failure(run) -> str:
     """The lines of the log in which the training failed."""
     assert run.tasks["train"] == "failed"
     return "\n".join(line for line in run.log.splitlines() if "rror" in line)
+
+
+@pytest.fixture
+def cancelled(home: Path):
+    """A function: the event of a job that a task with these labels had cancelled."""
+    import sys
+
+    from airflow_mlplat.contract import JobSpec
+    from airflow_mlplat.hooks.settings import load_settings
+    from airflow_mlplat.launchers import ProcessLauncher
+
+    def run(labels: dict[str, str]) -> dict:
+        launcher = ProcessLauncher(load_settings().jobs, command=lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"])
+        handle = launcher.submit(JobSpec("dataset", "digits", "/store", "c", "i"))
+        launcher.cancel(handle, labels)
+        return {"handle": handle.to_json()}
+
+    return run
+
+
+@pytest.mark.parametrize("try_number", ["1", "2"])
+def test_a_job_that_another_task_had_cancelled_is_started_again(
+    cancelled, monkeypatch: pytest.MonkeyPatch, try_number: str
+) -> None:
+    """Two tasks with the same work share a job; so do a cleared task's first try and its next."""
+    from types import SimpleNamespace
+
+    from airflow_mlplat.errors import JobDiedError
+    from airflow_mlplat.operators import BuildDatasetOperator
+    from airflow_mlplat.operators.task import labels
+
+    context = {"ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1, try_number=2)}
+    operator = BuildDatasetOperator(task_id="t", dataset="digits")
+    monkeypatch.setattr(operator, "execute", lambda _: {"started": "again"})
+    event = cancelled({**labels(context), "try_number": try_number})
+    if try_number == "1":
+        assert operator.execute_complete(context, event) == {"started": "again"}
+    else:
+        with pytest.raises(JobDiedError, match="was cancelled"):
+            operator.execute_complete(context, event)

@@ -80,15 +80,19 @@ class GivenUp:
             time.sleep(0.05)
         if self.ending != "timeout":
             time.sleep(3)
+        (container,) = self.living()
         began = time.monotonic()
         self.end(runs)
-        while self.living():
+        while container["Id"] in [found["Id"] for found in self.living()]:
             assert time.monotonic() < began + 120, f"{self.dag}, {self.ending}: the container lives"
             time.sleep(0.05)
         if self.ending == "timeout":
             # Counted from when the timeout says, which is seconds after the task's start.
             return max(0.0, time.time() - self.started() - TIMEOUT_SECONDS)
-        return time.monotonic() - began
+        seconds = time.monotonic() - began
+        if self.ending == "clear":  # which started the training again
+            self.airflow.request("DELETE", f"{runs}/{self.run}")
+        return seconds
 
     def end(self, runs: str) -> None:
         """End the task, in one of the ways."""
@@ -96,8 +100,6 @@ class GivenUp:
             path = f"{runs}/{self.run}/taskInstances/train"
             self.airflow.request("PATCH", path, {"new_state": "failed"})
         elif self.ending == "clear":
-            # Paused, or the cleared task would start the training again at once.
-            self.airflow.request("PATCH", f"/api/v2/dags/{self.dag}?update_mask=is_paused", {"is_paused": True})
             body = {"dry_run": False, "task_ids": ["train"], "dag_run_id": self.run, "only_failed": False}
             self.airflow.request("POST", f"/api/v2/dags/{self.dag}/clearTaskInstances", body)
         elif self.ending == "deletion":
