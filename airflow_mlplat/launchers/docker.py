@@ -156,7 +156,7 @@ class DockerLauncher(DirectoryLauncher):
         """How the job ended, if need be by what the engine says of its container."""
         with told(f"look at job {job_key[:12]}"):
             found = self._inspect(directory)
-        return ending.died(directory, job_key, None if found is None else _ending(found, directory))
+        return ending.died(directory, job_key, {"reason": "gone"} if found is None else _ending(found, directory))
 
     def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:
         """See `Launcher.cancel`."""

@@ -50,6 +50,10 @@ REFUSALS = (
         "make room there: airflow mlplat gc, docker system prune",
     ),
     Refusal(
+        "dial tcp|i/o timeout|tls handshake", LaunchError, "the registry of images does not answer",
+        "see that the engine's machine reaches it; or build the image there (make images), or set MLPLAT_IMAGES",
+    ),
+    Refusal(
         "pull access denied", ConfigError, "there is no such image",
         "build it (make images), or set MLPLAT_IMAGES to where it is",
     ),

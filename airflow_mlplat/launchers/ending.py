@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from typing import Any
 
@@ -9,6 +10,8 @@ from airflow_mlplat.errors import JobDiedError, LimitError
 from airflow_mlplat.launchers.directory import JobDirectory, read_json
 
 LOG_LINES = 20
+FULL_BYTES = 1 << 20
+"""A disk with less room is full."""
 
 
 def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = None) -> JobDiedError | LimitError:
@@ -30,8 +33,10 @@ def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = 
         log = directory.tail(directory.log, LOG_LINES) or directory.tail(directory.supervisor_log, LOG_LINES)
     else:
         describe, fix = _REASONS.get(ending["reason"], _REASONS["exited"])
-        what = f"{job} {describe(ending)} after {ending['seconds']:.1f} s"
+        what = f"{job} {describe(ending)}" + (f" after {ending['seconds']:.1f} s" if "seconds" in ending else "")
         log = directory.tail(directory.log, LOG_LINES)
+    if shutil.disk_usage(directory.path).free < FULL_BYTES:  # then neither the log nor the result has what happened
+        what, fix = f"{what}; the disk of {directory.path} is full", "make room there: airflow mlplat gc"
     fix = f"{fix}. Its last log lines ({directory.log}):\n{log or '(none)'}"
     again = ending is not None and ending["reason"] == "memory limit" and ending["limits"]["memory_bytes"]
     return (LimitError if again else JobDiedError)(f"{what}, without a result", fix=fix)
@@ -71,6 +76,7 @@ _REASONS = {
     ),
     "cancelled": (lambda e: "was cancelled", "run the task again if that was not meant"),
     "stopped": (lambda e: "was stopped from outside", "see what stopped it; the next run goes on from its checkpoint"),
+    "gone": (lambda e: "lost its container", "see who removed it; the next run goes on from the last checkpoint"),
     "orphaned": (
         lambda e: f"ended itself, as no task had looked at it for {e['orphan_seconds']} s",
         "see that the triggerer runs, or raise MLPLAT_ORPHAN_SECONDS",

@@ -156,7 +156,7 @@ class TestDockerLauncher(LauncherSuite):
         self.ready(launcher, handle)
         launcher.engine.remove_container(self.inspect(launcher, handle)["Id"], force=True)
         assert launcher.state(handle) is JobState.ENDED
-        with pytest.raises(JobDiedError, match="died, without a result"):
+        with pytest.raises(JobDiedError, match="lost its container, without a result"):
             launcher.result(handle)
 
     def test_a_job_that_forks_without_bound_ends_clearly(self, launcher):

@@ -20,6 +20,7 @@ SAID = {
     "pull access denied for x, repository does not exist or may require 'docker login'": (ConfigError, "MLPLAT_IMAGES"),
     "manifest for x:1 not found: manifest unknown: manifest unknown": (ConfigError, "MLPLAT_IMAGES"),
     "No such image: sha256:00": (ConfigError, "clear the task"),
+    "Get https://x.invalid/v2/: dial tcp: lookup x.invalid: no such host": (LaunchError, "registry of images"),
     "something new": (LaunchError, "see the Docker Engine's log"),
 }
 

@@ -61,3 +61,16 @@ def test_what_the_job_says_of_its_end_counts_more(tmp_path):
     directory = JobDirectory(tmp_path)
     write_json(directory.exit, {"reason": "cancelled", "seconds": 1})
     assert "was cancelled" in str(died(directory, "k", {**EXITED, "seconds": 2}))
+
+
+def test_a_container_that_is_gone(tmp_path):
+    assert "job k lost its container, without a result. see who removed it" in str(
+        died(JobDirectory(tmp_path), "k", {"reason": "gone"})
+    )
+
+
+def test_a_full_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr("airflow_mlplat.launchers.ending.FULL_BYTES", 1 << 60)
+    write_json(tmp_path / "exit.json", {**EXITED, "seconds": 1})
+    error = str(died(JobDirectory(tmp_path), "k"))
+    assert f"exited with code 3 after 1.0 s; the disk of {tmp_path} is full, without a result. make room" in error

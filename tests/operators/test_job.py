@@ -95,7 +95,9 @@ def cancelled(home: Path):
     from airflow_mlplat.launchers import ProcessLauncher
 
     def run(labels: dict[str, str]) -> dict:
-        launcher = ProcessLauncher(load_settings().jobs, command=lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"])
+        launcher = ProcessLauncher(
+            load_settings().jobs, command=lambda *_: [sys.executable, "-c", "import time; time.sleep(60)"]
+        )
         handle = launcher.submit(JobSpec("dataset", "digits", "/store", "c", "i"))
         launcher.cancel(handle, labels)
         return {"handle": handle.to_json()}
