@@ -38,6 +38,7 @@ def _docker(settings: Settings) -> Launcher:
         settings.orphan_seconds,
         settings.job_variables,
         grant=readable,
+        secrets=settings.secrets,
     )
 
 

@@ -25,6 +25,7 @@ class Settings:
         orphan_seconds: A job that no task has looked at for so long ends itself.
         docker_url: Of the Docker Engine that runs jobs in containers.
         images: Names of the images that jobs run in, with `{name}`.
+        secrets: Folder of the files that jobs in containers may ask for.
     """
 
     home: Path
@@ -36,6 +37,7 @@ class Settings:
     orphan_seconds: float
     docker_url: str
     images: str
+    secrets: Path
 
     @property
     def jobs(self) -> Path:
@@ -75,4 +77,5 @@ def load_settings() -> Settings:
         orphan_seconds=orphan_seconds,
         docker_url=os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock",
         images=os.environ.get("MLPLAT_IMAGES") or IMAGES,
+        secrets=Path(os.environ.get("MLPLAT_SECRETS") or home / "secrets").absolute(),
     )

@@ -7,6 +7,7 @@ retry on the same machine, can go on with the job that the first try started.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -64,7 +65,7 @@ GPU = ("off", "auto", "required")
 
 @dataclass(frozen=True)
 class Limits:
-    """What one job may use; None means no limit. How many threads it uses is no limit: results depend on that.
+    """What one job may use, and see; None means no limit. How many threads it uses is no limit: results depend on that.
 
     Args:
         memory_bytes: Memory of all the job's processes together, in bytes.
@@ -74,6 +75,8 @@ class Limits:
         shared_memory_bytes: Of /dev/shm; None: the engine's default. In containers alone.
         network: Name of the engine's network that the job reaches; None: it reaches none. In containers alone.
         gpu: One of `GPU`; part of the job's key, as results depend on it. In containers alone.
+        secrets: Names of files of the folder MLPLAT_SECRETS that the job may read, as /run/secrets/NAME. In containers
+            alone.
     """
 
     memory_bytes: int | None = None
@@ -83,6 +86,7 @@ class Limits:
     shared_memory_bytes: int | None = None
     network: str | None = None
     gpu: str = "off"
+    secrets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, types in _POSITIVE.items():
@@ -95,6 +99,10 @@ class Limits:
             raise SpecError("limit network is not valid", expected="a network's name, or None", got=repr(self.network))
         if self.gpu not in GPU:
             raise SpecError("limit gpu is not valid", expected=" | ".join(GPU), got=repr(self.gpu))
+        names = self.secrets if isinstance(self.secrets, (list, tuple)) else [None]
+        if not all(isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name) for name in names):
+            raise SpecError("limit secrets is not valid", expected="names of files", got=repr(self.secrets))
+        object.__setattr__(self, "secrets", tuple(names))
 
     def to_json(self) -> dict[str, Any]:
         """As a plain dict with the fields' names as keys."""

@@ -22,6 +22,8 @@ PYTHON = "/opt/mlplat/bin/python"
 """In every image."""
 CODE_LABEL, CONTRACT_LABEL = "airflow-mlplat.code-version", "airflow-mlplat.contract-version"
 """What an image says of the package in it."""
+SECRETS = "/run/secrets"
+"""Where a job finds the secrets that it may read."""
 NOBODY = 65532
 """User and group of jobs where Airflow runs as root."""
 PROCESSES = 4096
@@ -113,6 +115,21 @@ def check_reach(spec: JobSpec, limits: Limits) -> None:
             got=spec.store,
             fix="name a network that reaches it: limits={'network': 'bridge'}",
         )
+
+
+def secret_mounts(limits: Limits, folder: Path | None) -> list[Mount]:
+    """The files of a folder that a job may read.
+
+    Raises:
+        ConfigError: One of them is not there.
+    """
+    for name in limits.secrets:
+        if folder is None or not (folder / name).is_file():
+            raise ConfigError(
+                f"there is no secret {name!r}", expected=f"a file in {folder}",
+                fix="put it there, readable for the jobs' user, or set MLPLAT_SECRETS",
+            )  # fmt: skip
+    return [Mount(f"{SECRETS}/{name}", str(folder / name)) for name in limits.secrets if folder is not None]
 
 
 def mounts(spec: JobSpec, directory: JobDirectory, readable: Path | None, variables: Mapping[str, str]) -> list[Mount]:

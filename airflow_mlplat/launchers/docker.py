@@ -49,6 +49,7 @@ class DockerLauncher(DirectoryLauncher):
         orphan_seconds: A job that nobody asked for its state for so long ends itself.
         variables: Environment variables that every job gets.
         grant: Says which folder a job sees as its store; None: none.
+        secrets: Folder of the files that jobs may ask for.
         keep_days: How long `sweep` leaves what an ended job left.
         command: What to run for a spec in a directory, instead of the runtime.
     """
@@ -64,12 +65,14 @@ class DockerLauncher(DirectoryLauncher):
         variables: Mapping[str, str] | None = None,
         *,
         grant: container.Grant | None = None,
+        secrets: Path | None = None,
         keep_days: float = 7,
         command: Callable[[JobSpec, Path], list[str]] = container.runtime_command,
     ) -> None:
         super().__init__(jobs, orphan_seconds, keep_days)
         self._connect, self._images = engine, images
         self._variables, self._grant, self._command = dict(variables or {}), grant, command
+        self._secrets = secrets
         self._engine: APIClient | None = None
 
     @property
@@ -113,6 +116,7 @@ class DockerLauncher(DirectoryLauncher):
 
     def _start(self, spec: JobSpec, directory: JobDirectory, limits: Limits, labels: dict[str, str]) -> None:
         container.check_reach(spec, limits)
+        secrets = container.secret_mounts(limits, self._secrets)
         labels = {**labels, INSTALLATION_LABEL: self.installation, JOB_LABEL: spec.key}
         variables = {**self._variables, OUTBOX: str(directory.outbox)}
         launch = Launch(self._command(spec, directory.path), limits, self.orphan_seconds, labels, variables)
@@ -122,7 +126,7 @@ class DockerLauncher(DirectoryLauncher):
         granted.parent.mkdir(exist_ok=True)
         shutil.rmtree(granted, ignore_errors=True)
         readable = None if self._grant is None else self._grant(spec, granted)
-        mounts = container.mounts(spec, directory, readable, self._variables)
+        mounts = container.mounts(spec, directory, readable, self._variables) + secrets
         config = container_config(self.engine, directory, launch, spec.image, mounts)
         made = self.engine.create_container_from_config(config, name=self._container_name(directory))
         try:

@@ -28,7 +28,7 @@ def test_limits_as_json():
     set_ones = {
         name: value for name, value in Limits(timeout_seconds=2, cpus=0.5).to_json().items() if value is not None
     }
-    assert set_ones == {"timeout_seconds": 2, "cpus": 0.5, "gpu": "off"}
+    assert set_ones == {"timeout_seconds": 2, "cpus": 0.5, "gpu": "off", "secrets": ()}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,10 @@ def test_limits_that_are_none(name, value):
         Limits(**{name: value})
 
 
-@pytest.mark.parametrize(("name", "value"), [("gpu", "yes"), ("gpu", None), ("network", ""), ("network", 1)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("gpu", "yes"), ("gpu", None), ("network", ""), ("network", 1), ("secrets", "a"), ("secrets", ["../a"])],
+)
 def test_choices_that_are_none(name, value):
     with pytest.raises(SpecError, match=f"limit {name} is not valid"):
         Limits(**{name: value})

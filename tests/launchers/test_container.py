@@ -22,6 +22,7 @@ from airflow_mlplat.launchers.container import (
     image_name,
     local_store,
     mounts,
+    secret_mounts,
     user,
 )
 from airflow_mlplat.launchers.directory import JobDirectory
@@ -84,3 +85,11 @@ def test_a_store_that_is_elsewhere_needs_a_network():
     check_reach(distant, Limits(network="bridge"))
     with pytest.raises(ConfigError, match=r"no network of itself.*got https://x/store.*limits="):
         check_reach(distant, Limits())
+
+
+def test_secrets_are_files_that_are_named(tmp_path):
+    (tmp_path / "token").write_text("x")
+    assert secret_mounts(Limits(secrets=["token"]), tmp_path) == [Mount("/run/secrets/token", f"{tmp_path}/token")]
+    assert secret_mounts(Limits(), None) == []
+    with pytest.raises(ConfigError, match=r"there is no secret 'other'; expected a file in .*MLPLAT_SECRETS"):
+        secret_mounts(Limits(secrets=["other"]), tmp_path)

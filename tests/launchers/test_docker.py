@@ -182,6 +182,19 @@ class TestDockerLauncher(LauncherSuite):
         self.end(launcher, handle)
         assert "Network is unreachable" in launcher.logs(handle, 0)[0]
 
+    def test_a_secret_is_a_file_that_is_asked_for(self, tmp_path, monkeypatch):
+        secrets = tmp_path / "secrets"
+        secrets.mkdir()
+        for name in ("token", "other"):
+            (secrets / name).write_text(f"value of {name}")
+        launcher = self.make(tmp_path / "jobs", secrets=secrets)
+        launcher._command = lambda *_: [PYTHON, "-c", "import os; print(os.listdir('/run/secrets'))"]
+        handle = launcher.submit(spec(), Limits(secrets=["token"]))
+        inspected = json.dumps(self.inspect(launcher, handle))
+        self.end(launcher, handle)
+        assert launcher.logs(handle, 0)[0] == "['token']\n"
+        assert "value of token" not in inspected
+
     def test_links_that_a_job_leaves_are_not_followed(self, launcher, tmp_path):
         secret = tmp_path / "secret"
         secret.write_text("secret of the machine\n")
