@@ -1,8 +1,8 @@
 """The training loop: the same for every framework, and the same after a kill as without one.
 
-Training is cut into stretches that end every `checkpoint_every` steps and with every epoch. What is random in a
-stretch follows from the seed and its first step; sums of metrics are closed with it. So a checkpoint, which is only
-ever written between stretches, is all that the rest of the training depends on.
+Training is cut into stretches that end every so many steps and with every epoch. What is random in a stretch follows
+from the seed and its first step; sums of metrics are closed with it. So a checkpoint, which is only written between
+stretches, is all that the rest of the training depends on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from airflow_mlplat.stages.trainer import Arrays, Measured, Trainer
 DIGITS = 6
 """Decimals of metrics."""
 CHECKPOINT_SHARE = 0.05
-"""Of the time at most goes into checkpoints within an epoch: they are skipped when writing is slow."""
+"""Of the time at most goes into checkpoints within an epoch, where no period was asked for."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Loop:
             self._trainer.step(batch.images, batch.targets(self._classes), rate)
             self._step += 1
             progress.tell(self._step)
-            if self._step % self._options.checkpoint_every == 0 or self._step % self._per_epoch == 0:
+            if self._step % self._options.stretch == 0 or self._step % self._per_epoch == 0:
                 self._end_stretch(iterator)
             if self._stopped or self._step == self._steps:
                 return
@@ -196,6 +196,8 @@ class Loop:
         return {"validation_loss": round(loss / n, DIGITS), "validation_accuracy": round(correct / n, DIGITS)}
 
     def _cheap_enough(self) -> bool:
+        if self._options.checkpoint_every is not None:  # so often its user wants them
+            return True
         return (time.monotonic() - self._written_at) * CHECKPOINT_SHARE >= self._write_seconds
 
     def _write(self, iterator: BatchIterator | SharedIterator) -> None:

@@ -16,6 +16,9 @@ from airflow_mlplat.stages.schedules import SCHEDULES
 OPTIMIZERS = ("adam", "sgd")
 """Every framework's trainer has these."""
 
+STRETCH = 200
+"""Steps between checkpoints, where nothing is said of them."""
+
 GIVEN_PARAMS = ("classes", "shape", "framework")
 """What `build(params)` gets from us, beside the user's own `params`."""
 
@@ -43,7 +46,8 @@ class TrainOptions(FromParams):
         decode_threads: That make batches beside it.
         shared_by: How many trainings on this host read the same batches at the same time: then these are decoded once
             for all of them. Each waits for the others, for a minute at most; the batches are the same either way.
-        checkpoint_every: Steps between checkpoints; there is one at the end of each epoch as well.
+        checkpoint_every: Steps between checkpoints, the most that a kill loses; each epoch ends with one, too. None: 200,
+            or more where checkpoints would take more than 5 % of the time.
         validation_fraction: Share of samples that are held out of training and measured after each epoch.
         early_stop: Stop after so many epochs without a lower loss on the held-out samples, and take the best
             epoch's weights; 0 for never. Needs a `validation_fraction`.
@@ -67,7 +71,7 @@ class TrainOptions(FromParams):
     threads: int = 1
     decode_threads: int = 2
     shared_by: int = 1
-    checkpoint_every: int = 200
+    checkpoint_every: int | None = None
     validation_fraction: float = 0.0
     early_stop: int = 0
     params: dict[str, Any] = field(default_factory=dict)
@@ -81,10 +85,11 @@ class TrainOptions(FromParams):
             ("threads", 1),
             ("decode_threads", 1),
             ("shared_by", 1),
-            ("checkpoint_every", 1),
             ("early_stop", 0),
         ):
             _integer(name, getattr(self, name), low)
+        if self.checkpoint_every is not None:
+            _integer("checkpoint_every", self.checkpoint_every, 1)
         _number("learning_rate", self.learning_rate, 0.0, math.inf, open_low=True)
         _number("momentum", self.momentum, 0.0, 1.0)
         _number("validation_fraction", self.validation_fraction, 0.0, 1.0)
@@ -114,6 +119,11 @@ class TrainOptions(FromParams):
     def build_params(self, classes: int, framework: str) -> dict[str, Any]:
         """What `build(params)` gets: the user's `params`, and `classes`, `shape`, `framework`."""
         return {**self.params, "classes": classes, "shape": self.shape, "framework": framework}
+
+    @property
+    def stretch(self) -> int:
+        """Steps after which there may be a checkpoint."""
+        return STRETCH if self.checkpoint_every is None else self.checkpoint_every
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of a step, 0 … steps-1."""
