@@ -46,7 +46,7 @@ class TrainOptions(FromParams):
         decode_threads: That make batches beside it.
         shared_by: How many trainings on this host read the same batches at the same time: then these are decoded once
             for all of them. Each waits for the others, for a minute at most; the batches are the same either way.
-        checkpoint_every: Steps between checkpoints, the most that a kill loses; each epoch ends with one, too. None: 200,
+        checkpoint_every: Steps between checkpoints, the most that a kill loses; each epoch ends with one. None: 200,
             or more where checkpoints would take more than 5 % of the time.
         validation_fraction: Share of samples that are held out of training and measured after each epoch.
         early_stop: Stop after so many epochs without a lower loss on the held-out samples, and take the best
