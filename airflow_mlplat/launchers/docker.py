@@ -6,37 +6,38 @@ twice. It does not outlive its job: how that ended is in the job's directory, an
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.contract import OUTBOX, JobResult, JobSpec, digest
-from airflow_mlplat.errors import JobDiedError, LaunchError, LimitError
+from airflow_mlplat.errors import LaunchError, MlplatError
 from airflow_mlplat.launchers import container, ending
 from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
-from airflow_mlplat.launchers.directory import JobDirectory, read_json, write_json
+from airflow_mlplat.launchers.container import local_store
+from airflow_mlplat.launchers.directory import JobDirectory, read_json
 from airflow_mlplat.launchers.directory_launcher import DirectoryLauncher, fresh
 from airflow_mlplat.launchers.docker_container import container_config, has_gpu
-from airflow_mlplat.launchers.docker_errors import told
+from airflow_mlplat.launchers.docker_errors import pull, told
+from airflow_mlplat.launchers.docker_state import LIVING, ended, living, seconds
 from airflow_mlplat.launchers.start import Launch, prepare
 
 if TYPE_CHECKING:
     from docker import APIClient
 
+CONFLICT = HTTPStatus.CONFLICT
 LOG = logging.getLogger(__name__)
 INSTALLATION_LABEL, JOB_LABEL = "airflow-mlplat.installation", "airflow-mlplat.job"
 STOP_SECONDS = 3
 """Between SIGTERM, after which the supervisor in the container ends the job, and SIGKILL."""
-GRANTED = ".granted"
-"""Folder, beside the jobs' directories, of what each job may read of the store."""
-LIVING = ("running", "paused", "restarting")
-"""States of a container that was started and has not ended."""
-START_SECONDS = 60
-"""How long one that was made may take until it is started; whoever made it has died since, if it takes longer."""
+OVERDUE_SECONDS = 30
+"""So long after its time limit a container is killed: the supervisor in it, which user code may stop, did not."""
 
 
 class DockerLauncher(DirectoryLauncher):
@@ -92,15 +93,24 @@ class DockerLauncher(DirectoryLauncher):
                 found = self.engine.inspect_image(name)
             except ImageNotFound:
                 LOG.info("Pulling image %s", name)
-                self.engine.pull(name)
+                pull(self.engine, name)
                 found = self.engine.inspect_image(name)
             wanted = "off" if limits is None else limits.gpu
             gpu = wanted == "required" or (wanted == "auto" and has_gpu(self.engine))
         return container.checked_image(name, found["Id"] + container.GPU_SUFFIX * gpu, found["Config"]["Labels"])
 
+    def directory(self, handle: Handle) -> JobDirectory:
+        """A job's directory, of which the job writes in a part alone."""
+        return JobDirectory(Path(handle.directory), apart=True)
+
+    def outbox(self, handle: Handle) -> Path | None:
+        """See `Launcher.outbox`."""
+        return self.directory(handle).outbox
+
     def submit(self, spec: JobSpec, limits: Limits | None = None, labels: Mapping[str, str] | None = None) -> Handle:
         """See `Launcher.submit`."""
-        directory, handle = JobDirectory(self.jobs / spec.key), self.handle(spec)
+        handle = self.handle(spec)
+        directory = self.directory(handle)
         with directory.submitting(), told(f"start job {spec.key[:12]}"):
             found = self._inspect(directory)
             if found is not None and found["State"]["Status"] in LIVING:
@@ -108,7 +118,7 @@ class DockerLauncher(DirectoryLauncher):
                 return handle
             if found is not None:  # it has ended, or whoever made it died before it was started
                 self._remove(found["Id"])
-            if fresh(directory, spec):
+            if fresh(directory, spec, math.inf):  # what it made is in its outbox alone
                 directory.renew_lease()
                 return handle
             self._start(spec, directory, limits or Limits(), dict(labels or {}))
@@ -116,17 +126,16 @@ class DockerLauncher(DirectoryLauncher):
 
     def _start(self, spec: JobSpec, directory: JobDirectory, limits: Limits, labels: dict[str, str]) -> None:
         container.check_reach(spec, limits)
-        secrets = container.secret_mounts(limits, self._secrets)
+        shared = container.secret_mounts(limits, self._secrets) + container.cache_mounts(spec, self._variables)
         labels = {**labels, INSTALLATION_LABEL: self.installation, JOB_LABEL: spec.key}
-        variables = {**self._variables, OUTBOX: str(directory.outbox)}
-        launch = Launch(self._command(spec, directory.path), limits, self.orphan_seconds, labels, variables)
+        cache = self._variables if local_store(spec) is None else {}
+        command = self._command(spec, directory.work)
+        variables = {**cache, OUTBOX: str(directory.outbox)}
+        launch = Launch(command, limits, self.orphan_seconds, labels, variables)
         prepare(directory, spec, launch)
         container.hand_over(directory)
-        granted = self._granted(directory)
-        granted.parent.mkdir(exist_ok=True)
-        shutil.rmtree(granted, ignore_errors=True)
-        readable = None if self._grant is None else self._grant(spec, granted)
-        mounts = container.mounts(spec, directory, readable, self._variables) + secrets
+        readable = None if self._grant is None else self._grant(spec, directory.store)
+        mounts = container.mounts(directory, spec, readable) + shared
         config = container_config(self.engine, directory, launch, spec.image, mounts)
         made = self.engine.create_container_from_config(config, name=self._container_name(directory))
         try:
@@ -137,65 +146,89 @@ class DockerLauncher(DirectoryLauncher):
 
     def state(self, handle: Handle) -> JobState:
         """See `Launcher.state`."""
-        directory = JobDirectory(Path(handle.directory))
+        directory = self.directory(handle)
         directory.renew_lease()
-        return JobState.RUNNING if self.alive(directory) else JobState.ENDED
+        with told(f"look at job {handle.job_key[:12]}"):
+            found = self._inspect(directory)
+            if found is None or not living(found):
+                return JobState.ENDED
+            limit = (read_json(directory.launch) or {}).get("limits", {}).get("timeout_seconds")
+            if limit is not None and seconds(found) > limit + OVERDUE_SECONDS:
+                self.engine.kill(found["Id"])
+        return JobState.RUNNING
 
     def alive(self, directory: JobDirectory) -> bool:
         """Whether the job's container has not ended."""
         with told(f"look at job {directory.path.name[:12]}"):
             found = self._inspect(directory)
-        return found is not None and _living(found)
+        return found is not None and living(found)
 
     def result(self, handle: Handle) -> JobResult:
         """See `Launcher.result`. A container that ended well is removed; others stay for `sweep`."""
         result = super().result(handle)
         if result.error is None:
+            directory = self.directory(handle)
             with told(f"remove the container of job {handle.job_key[:12]}"):
-                self._remove(self._container_name(JobDirectory(Path(handle.directory))))
-            shutil.rmtree(self._granted(JobDirectory(Path(handle.directory))), ignore_errors=True)
+                self._remove(self._container_name(directory))
+            shutil.rmtree(directory.store, ignore_errors=True)
         return result
 
-    def died(self, directory: JobDirectory, job_key: str) -> JobDiedError | LimitError:
+    def died(self, directory: JobDirectory, job_key: str) -> MlplatError:
         """How the job ended, if need be by what the engine says of its container."""
         with told(f"look at job {job_key[:12]}"):
             found = self._inspect(directory)
-        return ending.died(directory, job_key, {"reason": "gone"} if found is None else _ending(found, directory))
+        known = {"reason": "gone"} if found is None else ended(found, read_json(directory.launch))
+        if directory.cancel.exists():
+            known["reason"] = "cancelled"
+        return ending.died(directory, job_key, known)
 
     def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:
         """See `Launcher.cancel`."""
-        directory = JobDirectory(Path(handle.directory))
+        directory, until = self.directory(handle), time.monotonic() + STOP_SECONDS + 0.5
         with told(f"cancel job {handle.job_key[:12]}"):
             found = self._inspect(directory)
-            if found is None or not _living(found):
+            if found is None or not living(found):
                 return
             directory.ask_to_end(by)
-            self.engine.stop(found["Id"], timeout=STOP_SECONDS)
-            after = self._inspect(directory)
-        if after is not None and after["Id"] == found["Id"] and _living(after):
-            raise LaunchError(f"job {handle.job_key[:12]} does not end", got=after["State"], fix="see the engine's log")
-        with directory.submitting():  # else it was submitted again meanwhile
-            if not directory.exit.exists() and directory.cancel.exists():
-                write_json(directory.exit, {**_ending(found, directory), "reason": "cancelled"})
+            while living(found):
+                if time.monotonic() > until:
+                    fix = "see the engine's log"
+                    raise LaunchError(f"job {handle.job_key[:12]} does not end", got=found["State"], fix=fix)
+                self._stop(found["Id"])  # does nothing to one that is only being started
+                now = self._inspect(directory)
+                if now is None or now["Id"] != found["Id"]:
+                    return
+                found = now
 
     def sweep(self) -> list[str]:
-        """See `Launcher.sweep`. The directories are swept with those of process jobs."""
-        swept: list[str] = []
-        if not (self.jobs / GRANTED).exists():  # no container was ever started, there may be no engine at all
-            return swept
-        with told("look for containers"):
-            label = f"{INSTALLATION_LABEL}={self.installation}"
-            for found in self.engine.containers(all=True, filters={"label": label}):
-                key = found["Labels"][JOB_LABEL]
-                directory = JobDirectory(self.jobs / key)
-                if found["State"] in (*LIVING, "created"):
-                    if _age(directory, found["Created"]) > self.orphan_seconds + 60:
-                        self.cancel(Handle(self.name, key, str(directory.path)))
-                        swept.append(key)
-                elif _age(directory, found["Created"]) > self.keep_days * 86400:
-                    self._remove(found["Id"])
-                    swept.append(key)
+        """See `Launcher.sweep`. No engine is asked where no job was ever started in a container."""
+        swept = []
+        for path in sorted(self.jobs.glob("*/told")):
+            handle = Handle(self.name, path.parent.name, str(path.parent))
+            try:
+                if self._sweep_one(handle):
+                    swept.append(handle.job_key)
+            except FileNotFoundError:  # removed meanwhile
+                continue
+            except LaunchError as error:
+                LOG.warning("Cannot sweep %s: %s", path.parent, error)
         return swept
+
+    def _sweep_one(self, handle: Handle) -> bool:
+        directory = self.directory(handle)
+        age = time.time() - directory.lease.stat().st_mtime
+        if age <= min(self.orphan_seconds + 60, self.keep_days * 86400):
+            return False
+        if self.alive(directory):
+            # The supervisor in the container ends itself; this is for one that is stuck.
+            self.cancel(handle)
+            return True
+        if age <= self.keep_days * 86400:
+            return False
+        with directory.submitting(), told(f"remove the container of job {handle.job_key[:12]}"):
+            self._remove(self._container_name(directory))
+            shutil.rmtree(directory.path)
+        return True
 
     def _inspect(self, directory: JobDirectory) -> dict[str, Any] | None:
         from docker.errors import NotFound
@@ -205,13 +238,22 @@ class DockerLauncher(DirectoryLauncher):
         except NotFound:
             return None
 
-    def _remove(self, name: str) -> None:
+    def _stop(self, name: str) -> None:
         from docker.errors import NotFound
+
+        with contextlib.suppress(NotFound):
+            self.engine.stop(name, timeout=STOP_SECONDS)
+
+    def _remove(self, name: str) -> None:
+        from docker.errors import APIError, NotFound
 
         try:
             self.engine.remove_container(name, force=True, v=True)
         except NotFound:
             return
+        except APIError as error:
+            if error.status_code != CONFLICT:  # another task, which waits for the same job, removes it
+                raise
 
     @property
     def installation(self) -> str:
@@ -220,43 +262,3 @@ class DockerLauncher(DirectoryLauncher):
 
     def _container_name(self, directory: JobDirectory) -> str:
         return f"mlplat-{directory.path.name[:24]}-{self.installation}"
-
-    def _granted(self, directory: JobDirectory) -> Path:
-        """Beside the job's directory, where the job cannot write."""
-        return self.jobs / GRANTED / directory.path.name
-
-
-def _living(found: dict[str, Any]) -> bool:
-    status, made = found["State"]["Status"], _time(found["Created"])
-    starts = status == "created" and made is not None and time.time() - made.timestamp() < START_SECONDS
-    return starts or status in LIVING
-
-
-def _age(directory: JobDirectory, created: float) -> float:
-    """Seconds since a task last looked at a job; since its container was made, if its directory is gone."""
-    try:
-        return time.time() - directory.lease.lstat().st_mtime
-    except FileNotFoundError:
-        return time.time() - created
-
-
-def _ending(found: dict[str, Any], directory: JobDirectory) -> dict[str, Any]:
-    """What `exit.json` would say, from the engine's view of a container."""
-    state, launch = found["State"], read_json(directory.launch) or {}
-    code = state["ExitCode"]
-    ended = _time(state["FinishedAt"]) or datetime.now(timezone.utc)
-    began = _time(state["StartedAt"]) or ended
-    return {
-        "reason": "memory limit" if state["OOMKilled"] else "exited",
-        "exit_code": code if code <= 128 else None,
-        "signal": code - 128 if code > 128 else None,
-        "seconds": (ended - began).total_seconds(),
-        "limits": launch.get("limits", Limits().to_json()),
-    }
-
-
-def _time(text: str) -> datetime | None:
-    """An instant as the engine tells it, in nanoseconds; None for the zero that means never."""
-    if text.startswith("0001"):
-        return None
-    return datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc)
