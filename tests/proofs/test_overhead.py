@@ -86,7 +86,7 @@ class Bare:
         )
         self.container = self.client.create_container(
             "airflow-mlplat/mxnet:latest", ["python", "/bare.py", "/data", "/model.py", str(epochs)],
-            environment={"OMP_NUM_THREADS": "1"}, host_config=host,
+            environment={"OMP_NUM_THREADS": "1"}, host_config=host, user="0",  # whom pytest's folders let in
         )["Id"]  # fmt: skip
         self.client.start(self.container)
 
