@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.sdk.bases.hook import BaseHook
 
 from airflow_mlplat.contract import JobResult, JobSpec, Ref, check_name
-from airflow_mlplat.errors import BuildError, CorruptionError
+from airflow_mlplat.errors import BuildError, CorruptionError, NotFoundError, SpecError
 from airflow_mlplat.hooks.launchers import launcher
 from airflow_mlplat.hooks.settings import Settings, load_settings
 from airflow_mlplat.launchers import Handle, Limits
@@ -123,7 +123,7 @@ class JobHook(BaseHook):
         Raises:
             JobDiedError: It ended without one.
             LimitError: It needs more memory than its limit.
-            CorruptionError: It left other than its result says; it will be started anew.
+            CorruptionError, NotFoundError, SpecError: It left what is no result of its spec; it will be started anew.
         """
         result, outbox = launcher.result(handle), launcher.outbox(handle)
         if outbox is None or result.error is not None:
@@ -132,7 +132,7 @@ class JobHook(BaseHook):
 
         try:
             return adopt(self.store, outbox, launcher.spec(handle), result)
-        except CorruptionError:
+        except (CorruptionError, NotFoundError, SpecError):  # not a store that fails now: the result is good then
             launcher.discard(handle)
             raise
 

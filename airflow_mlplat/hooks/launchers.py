@@ -10,6 +10,7 @@ from airflow_mlplat.contract import JobSpec
 from airflow_mlplat.errors import ConfigError, LaunchError, SpecError
 from airflow_mlplat.hooks.settings import Settings
 from airflow_mlplat.launchers import DockerLauncher, Launcher, ProcessLauncher
+from airflow_mlplat.launchers.docker_errors import NO_ANSWER
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -59,8 +60,9 @@ def docker_engine(url: str) -> APIClient:
     try:
         return DockerHook(docker_conn_id=None, base_url=url).api_client
     except AirflowException as error:
-        fix = "see that it runs (docker info) and that this user may use it, or set DOCKER_HOST"
-        raise LaunchError(f"the Docker Engine at {url} does not answer", got=str(error).rstrip("."), fix=fix) from error
+        raise LaunchError(
+            f"the Docker Engine at {url} does not answer", got=str(error).rstrip("."), fix=NO_ANSWER
+        ) from error
 
 
 def readable(spec: JobSpec, folder: Path) -> Path | None:

@@ -72,6 +72,10 @@ REFUSALS = (
 """Looked at in this order."""
 
 
+NO_ANSWER = "see that it runs (docker info) and that this user may use it, or set DOCKER_HOST"
+"""What to do where no engine answers."""
+
+
 def refusal(error: Exception, doing: str) -> MlplatError:
     """The error to raise for what the engine, or its client, raised.
 
@@ -84,7 +88,7 @@ def refusal(error: Exception, doing: str) -> MlplatError:
     if not isinstance(error, APIError):
         return LaunchError(
             f"cannot {doing}: the Docker Engine does not answer", got=f"{type(error).__name__}: {error}",
-            fix="see that it runs (docker info) and that this user may use it, or set DOCKER_HOST",
+            fix=NO_ANSWER,
         )  # fmt: skip
     return _refused(str(error.explanation or error), doing)
 
