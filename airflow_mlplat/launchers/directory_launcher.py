@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from airflow_mlplat.contract import JobResult, JobSpec
-from airflow_mlplat.errors import ContractError, JobDiedError, LaunchError, LimitError, MlplatError
+from airflow_mlplat.errors import ContractError, JobDiedError, LaunchError, MlplatError
 from airflow_mlplat.launchers import ending
 from airflow_mlplat.launchers.base import Handle
 from airflow_mlplat.launchers.directory import JobDirectory, open_plain, read_json
@@ -37,7 +37,7 @@ class DirectoryLauncher:
         """Whether the job is at work."""
         raise NotImplementedError
 
-    def died(self, directory: JobDirectory, job_key: str) -> JobDiedError | LimitError:
+    def died(self, directory: JobDirectory, job_key: str) -> MlplatError:
         """The error that says how a job ended that left no result."""
         return ending.died(directory, job_key)
 

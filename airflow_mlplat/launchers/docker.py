@@ -7,28 +7,27 @@ twice. It does not outlive its job: how that ended is in the job's directory, an
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlplat.contract import OUTBOX, JobResult, JobSpec, digest
-from airflow_mlplat.errors import JobDiedError, LaunchError, LimitError
+from airflow_mlplat.contract import JobSpec
+from airflow_mlplat.errors import LaunchError, MlplatError
 from airflow_mlplat.launchers import container, ending
-from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
+from airflow_mlplat.launchers.base import Handle, Image, Limits
+from airflow_mlplat.launchers.container_launcher import INSTALLATION_LABEL, JOB_LABEL, ContainerLauncher
 from airflow_mlplat.launchers.directory import JobDirectory, read_json, write_json
-from airflow_mlplat.launchers.directory_launcher import DirectoryLauncher, fresh
 from airflow_mlplat.launchers.docker_container import container_config, has_gpu
 from airflow_mlplat.launchers.docker_errors import told
-from airflow_mlplat.launchers.start import Launch, prepare
+from airflow_mlplat.launchers.start import Launch
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 LOG = logging.getLogger(__name__)
-INSTALLATION_LABEL, JOB_LABEL = "airflow-mlplat.installation", "airflow-mlplat.job"
 STOP_SECONDS = 3
 """Between SIGTERM, after which the supervisor in the container ends the job, and SIGKILL."""
 GRANTED = ".granted"
@@ -39,7 +38,7 @@ START_SECONDS = 60
 """How long one that was made may take until it is started; whoever made it has died since, if it takes longer."""
 
 
-class DockerLauncher(DirectoryLauncher):
+class DockerLauncher(ContainerLauncher):
     """The launcher for a Docker Engine whose machine sees our folders under the same paths.
 
     Args:
@@ -54,7 +53,7 @@ class DockerLauncher(DirectoryLauncher):
         command: What to run for a spec in a directory, instead of the runtime.
     """
 
-    name = "docker"
+    name, own_folder = "docker", GRANTED
 
     def __init__(
         self,
@@ -69,10 +68,8 @@ class DockerLauncher(DirectoryLauncher):
         keep_days: float = 7,
         command: Callable[[JobSpec, Path], list[str]] = container.runtime_command,
     ) -> None:
-        super().__init__(jobs, orphan_seconds, keep_days)
-        self._connect, self._images = engine, images
-        self._variables, self._grant, self._command = dict(variables or {}), grant, command
-        self._secrets = secrets
+        super().__init__(jobs, orphan_seconds, variables, grant=grant, keep_days=keep_days, command=command)
+        self._connect, self._images, self._secrets = engine, images, secrets
         self._engine: APIClient | None = None
 
     @property
@@ -98,36 +95,27 @@ class DockerLauncher(DirectoryLauncher):
             gpu = wanted == "required" or (wanted == "auto" and has_gpu(self.engine))
         return container.checked_image(name, found["Id"] + container.GPU_SUFFIX * gpu, found["Config"]["Labels"])
 
-    def submit(self, spec: JobSpec, limits: Limits | None = None, labels: Mapping[str, str] | None = None) -> Handle:
-        """See `Launcher.submit`."""
-        directory, handle = JobDirectory(self.jobs / spec.key), self.handle(spec)
-        with directory.submitting(), told(f"start job {spec.key[:12]}"):
-            found = self._inspect(directory)
-            if found is not None and found["State"]["Status"] in LIVING:
-                directory.renew_lease()
-                return handle
-            if found is not None:  # it has ended, or whoever made it died before it was started
-                self._remove(found["Id"])
-            if fresh(directory, spec):
-                directory.renew_lease()
-                return handle
-            self._start(spec, directory, limits or Limits(), dict(labels or {}))
-        return handle
+    def told(self, doing: str) -> AbstractContextManager[None]:
+        """See `docker_errors.told`."""
+        return told(doing)
 
-    def _start(self, spec: JobSpec, directory: JobDirectory, limits: Limits, labels: dict[str, str]) -> None:
+    def check(self, spec: JobSpec, limits: Limits) -> list[container.Mount]:
+        """See `ContainerLauncher.check`."""
         container.check_reach(spec, limits)
-        secrets = container.secret_mounts(limits, self._secrets)
-        labels = {**labels, INSTALLATION_LABEL: self.installation, JOB_LABEL: spec.key}
-        variables = {**self._variables, OUTBOX: str(directory.outbox)}
-        launch = Launch(self._command(spec, directory.path), limits, self.orphan_seconds, labels, variables)
-        prepare(directory, spec, launch)
-        container.hand_over(directory)
-        granted = self._granted(directory)
-        granted.parent.mkdir(exist_ok=True)
-        shutil.rmtree(granted, ignore_errors=True)
-        readable = None if self._grant is None else self._grant(spec, granted)
-        mounts = container.mounts(spec, directory, readable, self._variables) + secrets
-        config = container_config(self.engine, directory, launch, spec.image, mounts)
+        return container.secret_mounts(limits, self._secrets)
+
+    def vacate(self, directory: JobDirectory) -> bool:
+        """See `ContainerLauncher.vacate`."""
+        found = self._inspect(directory)
+        if found is not None and found["State"]["Status"] in LIVING:
+            return True
+        if found is not None:  # it has ended, or whoever made it died before it was started
+            self._remove(found["Id"])
+        return False
+
+    def start(self, directory: JobDirectory, launch: Launch, image: str, mounts: list[container.Mount]) -> None:
+        """See `ContainerLauncher.start`."""
+        config = container_config(self.engine, directory, launch, image, mounts)
         made = self.engine.create_container_from_config(config, name=self._container_name(directory))
         try:
             self.engine.start(made["Id"])
@@ -135,11 +123,9 @@ class DockerLauncher(DirectoryLauncher):
             self._remove(made["Id"])
             raise
 
-    def state(self, handle: Handle) -> JobState:
-        """See `Launcher.state`."""
-        directory = JobDirectory(Path(handle.directory))
-        directory.renew_lease()
-        return JobState.RUNNING if self.alive(directory) else JobState.ENDED
+    def remove(self, directory: JobDirectory) -> None:
+        """See `ContainerLauncher.remove`."""
+        self._remove(self._container_name(directory))
 
     def alive(self, directory: JobDirectory) -> bool:
         """Whether the job's container has not ended."""
@@ -147,16 +133,7 @@ class DockerLauncher(DirectoryLauncher):
             found = self._inspect(directory)
         return found is not None and _living(found)
 
-    def result(self, handle: Handle) -> JobResult:
-        """See `Launcher.result`. A container that ended well is removed; others stay for `sweep`."""
-        result = super().result(handle)
-        if result.error is None:
-            with told(f"remove the container of job {handle.job_key[:12]}"):
-                self._remove(self._container_name(JobDirectory(Path(handle.directory))))
-            shutil.rmtree(self._granted(JobDirectory(Path(handle.directory))), ignore_errors=True)
-        return result
-
-    def died(self, directory: JobDirectory, job_key: str) -> JobDiedError | LimitError:
+    def died(self, directory: JobDirectory, job_key: str) -> MlplatError:
         """How the job ended, if need be by what the engine says of its container."""
         with told(f"look at job {job_key[:12]}"):
             found = self._inspect(directory)
@@ -212,18 +189,6 @@ class DockerLauncher(DirectoryLauncher):
             self.engine.remove_container(name, force=True, v=True)
         except NotFound:
             return
-
-    @property
-    def installation(self) -> str:
-        """The value of `INSTALLATION_LABEL`: two installations on one engine may have jobs of the same key."""
-        return digest(str(self.jobs))[:12]
-
-    def _container_name(self, directory: JobDirectory) -> str:
-        return f"mlplat-{directory.path.name[:24]}-{self.installation}"
-
-    def _granted(self, directory: JobDirectory) -> Path:
-        """Beside the job's directory, where the job cannot write."""
-        return self.jobs / GRANTED / directory.path.name
 
 
 def _living(found: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ import shutil
 import signal
 from typing import Any
 
-from airflow_mlplat.errors import JobDiedError, LimitError
+from airflow_mlplat.errors import ConfigError, JobDiedError, LimitError, MlplatError
 from airflow_mlplat.launchers.directory import JobDirectory, read_json
 
 LOG_LINES = 20
@@ -14,32 +14,41 @@ FULL_BYTES = 1 << 20
 """A disk with less room is full."""
 
 
-def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = None) -> JobDiedError | LimitError:
+def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = None) -> MlplatError:
     """The error that says how this job ended, with the last lines of its log.
 
-    A LimitError if it would end in the same way again.
+    A LimitError, or a ConfigError, if it would end in the same way again.
 
     Args:
         directory: The job's.
         job_key: Its key.
-        ending: What is known of its end where there is no `exit.json`, in its form.
+        ending: What is known of its end where there is no `exit.json`, in its form; or where that says only that it
+            was stopped, and this says by what.
     """
     job = f"job {job_key[:12]}"
     if not directory.path.exists():
         return JobDiedError(f"{job} has no directory any more", got=str(directory.path), fix="run the task again")
-    ending = read_json(directory.exit) or ending
+    known = read_json(directory.exit)
+    told = ending is not None and ending["reason"] == "cluster"
+    ending = ending if known is None or (known["reason"] == "stopped" and told) else known
     if ending is None:
         what, fix = f"{job} and its supervisor died", "run the task again; it goes on from the last checkpoint"
         log = directory.tail(directory.log, LOG_LINES) or directory.tail(directory.supervisor_log, LOG_LINES)
     else:
         describe, fix = _REASONS.get(ending["reason"], _REASONS["exited"])
         what = f"{job} {describe(ending)}" + (f" after {ending['seconds']:.1f} s" if "seconds" in ending else "")
-        log = directory.tail(directory.log, LOG_LINES)
+        log, fix = directory.tail(directory.log, LOG_LINES), ending.get("fix", fix)
     if shutil.disk_usage(directory.path).free < FULL_BYTES:  # then neither the log nor the result has what happened
         what, fix = f"{what}; the disk of {directory.path} is full", "make room there: airflow mlplat gc"
     fix = f"{fix}. Its last log lines ({directory.log}):\n{log or '(none)'}"
-    again = ending is not None and ending["reason"] == "memory limit" and ending["limits"]["memory_bytes"]
-    return (LimitError if again else JobDiedError)(f"{what}, without a result", fix=fix)
+    return _kind(ending or {})(f"{what}, without a result", fix=fix)
+
+
+def _kind(ending: dict[str, Any]) -> type[MlplatError]:
+    if ending.get("user"):
+        return ConfigError
+    again = ending.get("reason") == "memory limit" and ending["limits"]["memory_bytes"]
+    return LimitError if again else JobDiedError
 
 
 def _exited(ending: dict[str, Any]) -> str:
@@ -77,6 +86,7 @@ _REASONS = {
     "cancelled": (lambda e: "was cancelled", "run the task again if that was not meant"),
     "stopped": (lambda e: "was stopped from outside", "see what stopped it; the next run goes on from its checkpoint"),
     "gone": (lambda e: "lost its container", "see who removed it; the next run goes on from the last checkpoint"),
+    "cluster": (lambda e: e["told"], "run the task again; it goes on from the last checkpoint"),
     "orphaned": (
         lambda e: f"ended itself, as no task had looked at it for {e['orphan_seconds']} s",
         "see that the triggerer runs, or raise MLPLAT_ORPHAN_SECONDS",
