@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from airflow_mlplat.contract import CONTRACT_VERSION
 from airflow_mlplat.errors import ConfigError
 from airflow_mlplat.launchers.kubernetes_options import KubernetesOptions, is_immutable, read_options
 
@@ -103,6 +106,23 @@ def test_images_that_say_too_little(written, image):
 def test_images_whose_name_may_be_anothers_tomorrow(written):
     with pytest.raises(ConfigError, match=r"image 'x:latest' may change.*push it with a tag of its own"):
         read_options(written({**LEAST, "images": {"prep": {**IMAGE, "image": "x:latest"}}}))
+
+
+@pytest.mark.docker
+def test_what_scripts_images_describes(written, docker_url, prep_image, root):
+    name = "airflow-mlplat/described-{name}:1"
+    environment = {**os.environ, "DOCKER_HOST": docker_url, "MLPLAT_IMAGES": name}
+
+    def run(*command: str) -> str:
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    run("docker", "tag", prep_image, name.replace("{name}", "prep"))
+    described = json.loads(run(str(root / "scripts/images"), "--describe", "prep"))
+    found = read_options(written({**LEAST, "images": described})).images["prep"]
+    assert found["image"] == "airflow-mlplat/described-prep:1"  # pushed nowhere
+    assert re.fullmatch("[0-9a-f]{64}", found["code_version"])
+    assert found["contract_version"] == CONTRACT_VERSION
+    run("docker", "rmi", name.replace("{name}", "prep"))
 
 
 @pytest.mark.parametrize(
