@@ -6,6 +6,8 @@ uid is kept beside the jobs' directories: a Job of that name which somebody else
 
 from __future__ import annotations
 
+import logging
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -30,8 +32,11 @@ from airflow_mlplat.launchers.start import Launch
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
+LOG = logging.getLogger(__name__)
 CANCEL_SECONDS, FORCE_SECONDS = 2.8, 3.6
 """After `cancel` was asked for: when the supervisor should have ended the job; when its pod should be gone."""
+OUTAGE_SECONDS = 60
+"""For how long jobs count as what they were when the API server answered last: it may be upgraded."""
 START_SECONDS = 1
 """How long a new Job's pod is waited for, so that it is not made behind the back of who deletes the Job."""
 
@@ -70,6 +75,7 @@ class KubernetesLauncher(ContainerLauncher):
         super().__init__(jobs, orphan_seconds, variables, grant=grant, keep_days=keep_days, command=command)
         self._options, self._connect = options, connect
         self._cluster: Cluster | None = None
+        self._seen: dict[str, tuple[float, Seen | None]] = {}
 
     @property
     def cluster(self) -> Cluster:
@@ -87,9 +93,7 @@ class KubernetesLauncher(ContainerLauncher):
                 f"the options of Kubernetes name no image for {role!r}", expected=sorted(self._options.images),
                 fix="add it to images: scripts/images --describe prints it",
             )  # fmt: skip
-        wanted = "off" if limits is None else limits.gpu
-        with told("look for GPUs"):
-            gpu = wanted == "required" or (wanted == "auto" and self.cluster.has(self._options.gpu_resource))
+        gpu = limits is not None and (limits.gpu == "required" or (limits.gpu == "auto" and self._has_gpu()))
         labels = {container.CODE_LABEL: found["code_version"], container.CONTRACT_LABEL: str(found["contract_version"])}
         return container.checked_image(found["image"], found["image"] + container.GPU_SUFFIX * gpu, labels)
 
@@ -135,12 +139,11 @@ class KubernetesLauncher(ContainerLauncher):
         """See `Launcher.state`. A job whose pod cannot start, or did not in time, is given up."""
         directory = JobDirectory(Path(handle.directory))
         directory.renew_lease()
-        with told(f"look at job {handle.job_key[:12]}"):
-            claim = self._claim(directory)
-            seen = claim.look()
-            hindered = None if seen is None else claim.stuck(seen, self._options.pending_seconds)
-            if seen is None or seen.life is Life.ENDED:
-                return JobState.ENDED
+        claim, seen = self._claim(directory), self._look(directory)
+        if seen is None or seen.life is Life.ENDED:
+            return JobState.ENDED
+        with told(f"give up job {handle.job_key[:12]}"):
+            hindered = claim.stuck(seen, self._options.pending_seconds)
             if hindered is None:
                 return JobState.RUNNING
             claim.end(seen, time.monotonic() + FORCE_SECONDS)
@@ -149,9 +152,23 @@ class KubernetesLauncher(ContainerLauncher):
 
     def alive(self, directory: JobDirectory) -> bool:
         """Whether the job's pod has not ended."""
-        with told(f"look at job {directory.path.name[:12]}"):
-            seen = self._claim(directory).look()
+        seen = self._look(directory)
         return seen is not None and seen.life is not Life.ENDED
+
+    def _look(self, directory: JobDirectory) -> Seen | None:
+        """What the cluster has of a job; what it had a short time ago, while its API server does not answer."""
+        key = directory.path.name
+        try:
+            with told(f"look at job {key[:12]}"):
+                seen = self._claim(directory).look()
+        except LaunchError as error:
+            when, seen = self._seen.get(key, (-OUTAGE_SECONDS, None))
+            if time.monotonic() - when > OUTAGE_SECONDS:
+                raise
+            LOG.warning("Asking again: %s", error)
+            return seen
+        self._seen[key] = time.monotonic(), seen
+        return seen
 
     def remove(self, directory: JobDirectory) -> None:
         """See `ContainerLauncher.remove`."""
@@ -206,7 +223,14 @@ class KubernetesLauncher(ContainerLauncher):
                 elif age > self.keep_days * 86400:
                     self.remove(directory)
                     swept.append(key)
+        for path in (self.jobs / self.own_folder).iterdir():
+            if not (self.jobs / path.stem).exists():
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         return swept
+
+    def _has_gpu(self) -> bool:
+        with told("look for GPUs"):
+            return self.cluster.has(self._options.gpu_resource)
 
     def _claim(self, directory: JobDirectory) -> Claim:
         own = {INSTALLATION_LABEL: self.installation, JOB_LABEL: directory.path.name}

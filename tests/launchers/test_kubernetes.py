@@ -10,13 +10,16 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from airflow_mlplat.contract import JobSpec
 from airflow_mlplat.errors import ConfigError, ContractError, JobDiedError, LaunchError
-from airflow_mlplat.launchers import Handle, Image, JobState, KubernetesLauncher, KubernetesOptions, Limits
-from airflow_mlplat.launchers.container import PYTHON
+from airflow_mlplat.launchers import Handle, Image, JobState, KubernetesLauncher, KubernetesOptions, Limits, kubernetes
+from airflow_mlplat.launchers.container import PYTHON, runtime_command
 from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.kubernetes_claim import Claim, Seen
+from airflow_mlplat.launchers.kubernetes_cluster import Cluster
 from tests.launchers.suite import WORKER, LauncherSuite, processes_of, spec, until
 
 pytestmark = pytest.mark.kubernetes
@@ -172,6 +175,10 @@ class TestKubernetesLauncher(LauncherSuite):
         age(handle, 2 * 86400)
         assert launcher.sweep() == [handle.job_key]
         until(lambda: jobs(launcher) == [])
+        assert [path.name for path in (tmp_path / ".kubernetes").iterdir()] == [f"{handle.job_key}.json"]
+        shutil.rmtree(handle.directory)
+        launcher.sweep()
+        assert list((tmp_path / ".kubernetes").iterdir()) == []
 
     def test_sweep_ends_a_job_that_nobody_looks_at(self, launcher):
         """One whose pod is not even started: it cannot end itself."""
@@ -256,6 +263,25 @@ class TestKubernetesLauncher(LauncherSuite):
         with pytest.raises(JobDiedError) as caught:
             launcher.result(handle)
         assert "secret of" not in str(caught.value)
+
+
+def test_a_real_job_reads_the_store_and_leaves_its_output(make, tmp_path):
+    from airflow_mlplat.hooks.launchers import readable
+    from airflow_mlplat.store import Sample, SpanWriter, adopt, npy_bytes, open_store
+
+    store = open_store(tmp_path / "store")
+    with SpanWriter(store, "x", "2026-01-01", ["a", "b"]) as writer:
+        for number in range(4):
+            writer.add(Sample(str(number), npy_bytes(np.full((8, 8), number, np.uint8)), number % 2))
+        span = writer.commit()
+    launcher = make(tmp_path, command=runtime_command, grant=readable)
+    work = JobSpec("dataset", "x", store.url, code_version="c", image=spec().image, inputs={"spans": [span]})
+    handle = launcher.submit(work)
+    until(lambda: launcher.state(handle) is JobState.ENDED, 40)
+    result = adopt(store, JobDirectory(Path(handle.directory)).outbox, launcher.result(handle), findings=True)
+    assert result.error is None
+    assert store.manifest(result.outputs["dataset"])["kind"] == "dataset"
+    until(lambda: jobs(launcher) == [])
 
 
 class TestPodsThatCannotStart:
@@ -415,6 +441,19 @@ class TestPermissions:
         launcher._connect = make(tmp_path)._connect
         launcher._cluster = None
 
+    @pytest.mark.parametrize("volume", ["emptyDir", "hostPath"])
+    def test_pods_are_restricted_but_for_a_volume_of_the_nodes(self, make, tmp_path, account, volume):
+        source = {"emptyDir": {}} if volume == "emptyDir" else {"hostPath": {"path": str(tmp_path)}}
+        launcher = make(tmp_path, {"namespace": "mlplat-test", "pending_seconds": 7, "volume": source})
+        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+        launcher.cluster._core.patch_namespace("mlplat-test", {"metadata": {"labels": labels}})
+        if volume == "hostPath":
+            message = r"the cluster does not take its pod \(FailedCreate: .*restricted volume types"
+            return TestPodsThatCannotStart().told(launcher, ConfigError, message)
+        handle = launcher.submit(spec())
+        assert seen(launcher, handle).pod
+        launcher.cancel(handle)
+
     def test_a_quota_that_is_used_up(self, make, tmp_path, account):
         launcher = make(tmp_path, {"namespace": "mlplat-test", "pending_seconds": 2})
         quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
@@ -442,6 +481,24 @@ def test_a_server_that_is_not_there(make, tmp_path):
     with pytest.raises(LaunchError, match=r"the Kubernetes API server does not answer.*kubectl version"):
         launcher.submit(spec())
     launcher._connect, launcher._cluster = connected, None
+
+
+def test_a_server_that_is_away_for_a_short_time(make, tmp_path, monkeypatch, caplog):
+    from kubernetes.client import ApiClient, Configuration
+
+    launcher, config = make(tmp_path), Configuration()
+    config.host, config.retries = "https://127.0.0.1:1", False
+    handle = launcher.submit(spec(seconds=60))
+    assert launcher.state(handle) is JobState.RUNNING
+    there, launcher._cluster = launcher.cluster, Cluster(ApiClient(config), "default")
+    assert launcher.state(handle) is JobState.RUNNING
+    assert "done" not in launcher.logs(handle, 0)[0]
+    assert "Asking again: cannot look at job" in caplog.text
+    monkeypatch.setattr(kubernetes, "OUTAGE_SECONDS", 0)
+    with pytest.raises(LaunchError, match="does not answer"):
+        launcher.state(handle)
+    launcher._cluster = there
+    launcher.cancel(handle)
 
 
 def test_a_token_that_nobody_knows(make, tmp_path):
