@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import sys
+import time
 
+import numpy as np
 import pytest
 
 from airflow_mlplat.errors import ConfigError, SpecError
+from airflow_mlplat.hooks.jobs import JobHook, Where
 from airflow_mlplat.hooks.launchers import LAUNCHERS, kubernetes_client, launcher, launchers
 from airflow_mlplat.hooks.settings import load_settings
-from airflow_mlplat.launchers import Image, KubernetesLauncher
+from airflow_mlplat.launchers import Image, KubernetesLauncher, Limits
+from airflow_mlplat.launchers.follow import follow
+from airflow_mlplat.store import Sample, SpanWriter, npy_bytes
 
 IMAGE = {"image": "x/prep:1", "code_version": "c", "contract_version": 1}
 OPTIONS = {"volume": {"hostPath": {"path": "/data"}}, "mounted_at": "/data", "images": {"prep": IMAGE}}
@@ -34,7 +41,7 @@ def options(monkeypatch, tmp_path):
 
 
 def test_names():
-    with pytest.raises(SpecError, match=r"unknown launcher; expected docker | kubernetes | process; got 'nomad'"):
+    with pytest.raises(SpecError, match=r"unknown launcher; expected docker \| kubernetes \| process; got 'nomad'"):
         launcher("nomad", load_settings())
     assert [launcher(name, load_settings()).name for name in ("process", "docker")] == ["process", "docker"]
 
@@ -83,6 +90,34 @@ class TestKubernetesClient:
     def test_a_connection_that_is_not_there(self):
         with pytest.raises(ConfigError, match=r"nothing says where .*no_such"):
             kubernetes_client("no_such")
+
+
+@pytest.mark.airflow
+@pytest.mark.kubernetes
+def test_a_job_in_kubernetes_by_a_connection(monkeypatch, tmp_path, airflow_home):
+    config = os.environ.get("MLPLAT_TEST_KUBERNETES")
+    if not config:
+        pytest.skip("no Kubernetes: set MLPLAT_TEST_KUBERNETES to a kubeconfig, and load airflow-mlplat/suite there")
+    connection = {"conn_type": "kubernetes", "extra": {"kube_config_path": config}}
+    monkeypatch.setenv("AIRFLOW_CONN_CLUSTER", json.dumps(connection))
+    monkeypatch.setenv("MLPLAT_HOME", str(tmp_path / "home"))
+    where = {"volume": {"hostPath": {"path": str(tmp_path)}}, "mounted_at": str(tmp_path), "conn_id": "cluster"}
+    (tmp_path / "kubernetes.json").write_text(json.dumps({**OPTIONS, **where}))
+    monkeypatch.setenv("MLPLAT_KUBERNETES", str(tmp_path / "kubernetes.json"))
+    hook = JobHook()
+    with SpanWriter(hook.store, "x", "2026-01-01", ["a", "b"]) as writer:
+        for number in range(4):
+            writer.add(Sample(str(number), npy_bytes(np.full((8, 8), number, np.uint8)), number % 2))
+        span = writer.commit()
+    spec = hook.spec("dataset", "x", where=Where("kubernetes"), params={}, inputs={"spans": [span]})
+    assert spec.image == "x/prep:1"
+    spec = dataclasses.replace(spec, image="airflow-mlplat/suite")  # the one that is loaded there
+    handle = hook.launcher("kubernetes").submit(spec, Limits(memory_bytes=1 << 30))
+    for _ in follow(hook.launcher("kubernetes"), handle):
+        time.sleep(0.2)
+    result = hook.commit(handle, spec, hook.launcher("kubernetes").result(handle))
+    assert hook.store.manifest(result.outputs["dataset"])["kind"] == "dataset"
+    assert hook.store.reusable_result(spec.key) == result
 
 
 def test_without_the_provider(monkeypatch):
