@@ -7,6 +7,7 @@ uid is kept beside the jobs' directories: a Job of that name which somebody else
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 LOG = logging.getLogger(__name__)
-CANCEL_SECONDS, FORCE_SECONDS = 2.8, 3.6
-"""After `cancel` was asked for: when the supervisor should have ended the job; when its pod should be gone."""
+FORCE_SECONDS = 3.5
+"""How long a pod may take to end until it is killed."""
 OUTAGE_SECONDS = 60
 """For how long jobs count as what they were when the API server answered last: it may be upgraded."""
 START_SECONDS = 1
@@ -194,12 +195,10 @@ class KubernetesLauncher(ContainerLauncher):
                 return
             with suppress(FileNotFoundError):  # somebody removed the directory
                 directory.ask_to_end(by)
-            while seen.life is not Life.ENDED and not directory.exit.exists():
-                patience = CANCEL_SECONDS if seen.life is Life.RUNNING else START_SECONDS if seen.pod is None else 0
-                if time.monotonic() > asked + patience:
-                    break
+            while seen.pod is None and time.monotonic() < asked + START_SECONDS:
                 time.sleep(0.05)
                 seen = claim.look() or seen
+            # Its SIGTERM comes sooner than `cancel`, where the volume's clients look for changes now and then.
             gone = claim.end(seen, asked + FORCE_SECONDS)
         if not gone:
             fix = "see the pod's node; it ends as soon as that answers"
@@ -213,7 +212,9 @@ class KubernetesLauncher(ContainerLauncher):
             return swept
         with told("look for jobs"):
             for job in self.cluster.jobs(f"{INSTALLATION_LABEL}={self.installation}"):
-                key = job["metadata"]["annotations"][JOB_LABEL]
+                key = (job["metadata"].get("annotations") or {}).get(JOB_LABEL, "")
+                if not re.fullmatch("[0-9a-f]{64}", key):  # somebody else's, with our labels
+                    continue
                 directory = JobDirectory(self.jobs / key)
                 age = _age(directory, job)
                 if self.alive(directory):
@@ -223,7 +224,7 @@ class KubernetesLauncher(ContainerLauncher):
                 elif age > self.keep_days * 86400:
                     self.remove(directory)
                     swept.append(key)
-        for path in (self.jobs / self.own_folder).iterdir():
+        for path in (self.jobs / self.own_folder).glob("[!.]*"):  # no file that is just being written
             if not (self.jobs / path.stem).exists():
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         return swept
@@ -245,6 +246,8 @@ class KubernetesLauncher(ContainerLauncher):
 
 def _note(directory: JobDirectory, claim: Claim, seen: Seen, end: dict[str, Any]) -> None:
     """Say in a job's directory how it ended, where it could not do so itself."""
+    if not directory.path.exists():  # it would be made
+        return
     with directory.submitting():
         if claim.holds(seen.uid) and not directory.exit.exists():  # else it was submitted again meanwhile
             write_json(directory.exit, end)

@@ -11,6 +11,7 @@ from airflow_mlplat.errors import LaunchError
 from airflow_mlplat.launchers.directory import read_json, write_json
 from airflow_mlplat.launchers.kubernetes_cluster import Cluster
 from airflow_mlplat.launchers.kubernetes_ending import Life, life
+from airflow_mlplat.launchers.kubernetes_job import GRACE_SECONDS
 from airflow_mlplat.launchers.kubernetes_pending import Stuck, stuck
 
 POLL_SECONDS = 0.1
@@ -117,19 +118,18 @@ class Claim:
         self._cluster.delete_job(self.name, seen.uid)
 
     def end(self, seen: Seen, deadline: float) -> bool:
-        """Delete the Job and its pod, and wait until that has ended; without grace if it has begun already.
+        """Delete the Job and its pod, and wait until that has ended.
 
         Args:
             seen: It.
-            deadline: By the monotonic clock. From then on its node's word is not waited for.
+            deadline: By the monotonic clock: when the pod is killed, and its node's word is not waited for any more.
 
         Returns:
             Whether it has ended.
         """
         self.delete(seen)
-        begun = seen.life is not Life.PENDING
         for pod in self._cluster.pods(seen.uid):
-            self._cluster.delete_pod(pod, 0 if begun else 1)
+            self._cluster.delete_pod(pod, GRACE_SECONDS if seen.life is Life.RUNNING else 1)
         while True:
             left = [pod for pod in self._cluster.pods(seen.uid) if life(None, pod) is not Life.ENDED]
             if not left or time.monotonic() > deadline + POLL_SECONDS:

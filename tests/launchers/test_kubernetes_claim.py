@@ -126,10 +126,11 @@ def test_one_that_is_being_deleted_is_waited_for(claim, cluster, monkeypatch):
         ([], []),
         ([pod("made")], [1]),
         ([pod("made", obeys=False)], [1, 0]),
-        ([pod("made", phase="Running", obeys=False)], [0]),
-        ([pod("made", phase="Failed")], [0]),
+        ([pod("made", phase="Running", obeys=False)], [3, 0]),
+        ([pod("made", phase="Running")], [3]),
+        ([pod("made", phase="Failed")], [1]),
     ],
-    ids=["none", "waiting", "deaf", "running", "ended"],
+    ids=["none", "waiting", "deaf", "deaf and running", "running", "ended"],
 )
 def test_the_end(claim, cluster, made, graces):
     claim.create(MANIFEST)
