@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from airflow_mlplat.contract import CACHE
 from airflow_mlplat.errors import ConfigError
 from airflow_mlplat.launchers import container
 from airflow_mlplat.launchers.base import Limits
@@ -72,7 +73,7 @@ def pod_spec(
     uid, gid = container.user()
     limits, (name, gpu, _) = launch.limits, image.partition(container.GPU_SUFFIX)
     amounts = resources(limits, {options.gpu_resource: options.gpus} if gpu else {})
-    volumes, seen = _volumes(options, limits, mounts)
+    volumes, seen = _volumes(options, launch, mounts)
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": GRACE_SECONDS,
@@ -117,9 +118,10 @@ def resources(limits: Limits, others: dict[str, int]) -> dict[str, str]:
 
 
 def _volumes(
-    options: KubernetesOptions, limits: Limits, mounts: list[container.Mount]
+    options: KubernetesOptions, launch: Launch, mounts: list[container.Mount]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """A pod's `volumes`, and its container's `volumeMounts`."""
+    limits = launch.limits
     volumes: list[dict[str, Any]] = [
         {"name": "platform", **options.volume},
         {"name": "scratch", "emptyDir": {"sizeLimit": f"{container.SCRATCH_BYTES >> 20}Mi"}},
@@ -135,6 +137,10 @@ def _volumes(
         volumes.append({"name": "secrets", "secret": {"secretName": options.secret, "items": items}})
         seen.append({"name": "secrets", "mountPath": container.SECRETS, "readOnly": True})
     for mount in mounts:
+        if mount.source == launch.variables.get(CACHE):  # its locks are for one host: not in a volume that hosts share
+            volumes.append({"name": "cache", **options.cache})
+            seen.append({"name": "cache", "mountPath": mount.target})
+            continue
         below = below_volume(mount.source, options.mounted_at)
         part = {"name": "platform", "mountPath": mount.target, "readOnly": not mount.writable}
         seen.append(part if below == "." else {**part, "subPath": below})
@@ -155,6 +161,6 @@ def below_volume(folder: str, mounted_at: str) -> str:
             "a folder that a job shall see is not in the volume that pods mount",
             expected=f"below {mounted_at} (mounted_at)",
             got=folder,
-            fix="set MLPLAT_HOME, MLPLAT_STORE and MLPLAT_CACHE to folders there",
+            fix="set MLPLAT_HOME and MLPLAT_STORE to folders there",
         )
     return os.path.relpath(path, root)

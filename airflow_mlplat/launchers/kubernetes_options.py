@@ -25,6 +25,8 @@ class KubernetesOptions:
         mounted_at: Where that volume is mounted on Airflow's side, absolute.
         images: Framework, or `prep`, → `image`, `code_version`, `contract_version`; `scripts/images --describe`
             prints it. Each is named by its digest, or by a tag that never moves: a job's key holds the name.
+        cache: Source of the volume that jobs see as MLPLAT_CACHE, on a disk of their node; by default each pod has its
+            own. `{"hostPath": {"path": "/var/cache/mlplat"}}`, writable for the jobs' user, is for all pods of a node.
         namespace: Of the jobs.
         conn_id: Airflow connection to the cluster; None: the cluster that Airflow runs in, or ~/.kube/config.
         node_selector: Label → value of nodes that jobs may run on.
@@ -41,6 +43,7 @@ class KubernetesOptions:
     volume: Mapping[str, Any]
     mounted_at: str
     images: Mapping[str, Mapping[str, Any]]
+    cache: Mapping[str, Any] = field(default_factory=lambda: {"emptyDir": {}})
     namespace: str = "default"
     conn_id: str | None = None
     node_selector: Mapping[str, str] = field(default_factory=dict)
@@ -96,8 +99,13 @@ def _is_list_of(kind: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and all(isinstance(item, kind) for item in value)
 
 
+def _is_volume(value: Any) -> bool:
+    return _maps_to(lambda source: isinstance(source, Mapping))(value) and len(value) == 1
+
+
 _VALID: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "volume": (lambda v: _maps_to(lambda s: isinstance(s, Mapping))(v) and len(v) == 1, '{"hostPath": {"path": "/x"}}'),
+    "volume": (_is_volume, '{"hostPath": {"path": "/x"}}'),
+    "cache": (_is_volume, '{"hostPath": {"path": "/x"}}'),
     "mounted_at": (_is_path, "an absolute path"),
     "images": (_maps_to(lambda value: True), '{"prep": {"image", "code_version", "contract_version"}}'),
     "namespace": (_is_text, "a name"),

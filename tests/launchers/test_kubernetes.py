@@ -265,6 +265,14 @@ class TestKubernetesLauncher(LauncherSuite):
         assert "secret of" not in str(caught.value)
 
 
+def test_a_job_far_from_its_store_has_a_cache(make, tmp_path):
+    launcher = make(tmp_path, variables={"MLPLAT_CACHE": "/x/cache"})
+    launcher._command = lambda *_: [PYTHON, "-c", "open('/x/cache/shard', 'w').close(); print('written')"]
+    handle = launcher.submit(dataclasses.replace(spec(), store="s3://bucket/store"))
+    until(lambda: launcher.state(handle) is JobState.ENDED)
+    assert launcher.logs(handle, 0)[0] == "written\n"
+
+
 def test_a_real_job_reads_the_store_and_leaves_its_output(make, tmp_path):
     from airflow_mlplat.hooks.launchers import readable
     from airflow_mlplat.store import Sample, SpanWriter, adopt, npy_bytes, open_store

@@ -20,12 +20,14 @@ def made(tmp_path):
     """A function from options and limits to a pod's spec; the job sees one folder."""
     (tmp_path / "jobs/k").mkdir(parents=True)
 
-    def made(limits=None, image="x:1", mounts=None, **changes):
+    def made(limits=None, image="x:1", mounts=None, variables=None, **changes):
         volume = {"persistentVolumeClaim": {"claimName": "c"}}
         options = KubernetesOptions(**{"volume": volume, "mounted_at": str(tmp_path), "images": {}, **changes})
         directory = JobDirectory(tmp_path / "jobs/k")
         own = Mount(str(directory.path), str(directory.path), writable=True)
-        return pod_spec(options, directory, Launch([], limits or Limits(), 1, {}), image, mounts or [own])
+        return pod_spec(
+            options, directory, Launch([], limits or Limits(), 1, {}, variables or {}), image, mounts or [own]
+        )
 
     return made
 
@@ -95,6 +97,14 @@ def test_what_it_runs_and_sees(made, tmp_path):
     ]
 
 
+def test_the_cache_is_not_in_the_volume_that_hosts_share(made):
+    cache = {"mounts": [Mount("/x/cache", "/x/cache", writable=True)], "variables": {"MLPLAT_CACHE": "/x/cache"}}
+    node = {"hostPath": {"path": "/var/cache/mlplat"}}
+    for pod, source in ((made(**cache), {"emptyDir": {}}), (made(**cache, **{"cache": node}), node)):
+        assert pod["volumes"][-1] == {"name": "cache", **source}
+        assert pod["containers"][0]["volumeMounts"][-1] == {"name": "cache", "mountPath": "/x/cache"}
+
+
 def test_shared_memory_and_secrets_are_mounted(made):
     pod = made(Limits(shared_memory_bytes=1 << 20, secrets=("s3",)), secret="mlplat")
     assert pod["volumes"][2:] == [
@@ -138,7 +148,7 @@ def test_folders_that_no_pod_can_see(tmp_path):
     (tmp_path / "volumes").mkdir()
     (tmp_path / "volume/out").symlink_to(tmp_path / "volumes")
     for outside in ("volumes", "volume/out"):
-        with pytest.raises(ConfigError, match=r"not in the volume that pods mount; expected below .*MLPLAT_CACHE"):
+        with pytest.raises(ConfigError, match=r"not in the volume that pods mount; expected below .*MLPLAT_HOME"):
             below_volume(str(tmp_path / outside), str(tmp_path / "volume"))
     with pytest.raises(ConfigError, match=r"is not there; got .*/none.*mkdir"):
         below_volume(str(tmp_path / "volume/none"), str(tmp_path / "volume"))

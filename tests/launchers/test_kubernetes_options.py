@@ -63,6 +63,7 @@ def test_a_file_that_does_not_read(tmp_path, text):
         ("volume", {}),
         ("volume", {"hostPath": "/data"}),
         ("volume", {"hostPath": {}, "nfs": {}}),
+        ("cache", None),
         ("mounted_at", "data"),
         ("images", []),
         ("namespace", ""),
