@@ -24,6 +24,9 @@ CONTRACT_VERSION = 1
 
 SPEC_FILE, RESULT_FILE, LOG_FILE = "spec.json", "result.json", "log.txt"
 
+CHECKPOINTS = "checkpoints"
+"""Folder in a job's directory that a launcher leaves in place when it starts the job again."""
+
 CACHE, CACHE_BYTES = "MLPLAT_CACHE", "MLPLAT_CACHE_BYTES"
 """What a launcher tells every job: where the host's cache is, and how large."""
 

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.sdk.bases.hook import BaseHook
 
 from airflow_mlplat.contract import JobResult, JobSpec, Ref, check_name
-from airflow_mlplat.errors import BuildError
+from airflow_mlplat.errors import BuildError, CorruptionError
 from airflow_mlplat.hooks.launchers import launcher
 from airflow_mlplat.hooks.settings import Settings, load_settings
 from airflow_mlplat.launchers import Handle, Limits
-from airflow_mlplat.launchers.directory import JobDirectory
 
 if TYPE_CHECKING:
     from airflow_mlplat.catalog import Catalog, RunInfo
@@ -118,18 +117,24 @@ class JobHook(BaseHook):
             )
         return self.store.put_blob(path.read_bytes())
 
-    def commit(self, handle: Handle, spec: JobSpec, result: JobResult) -> JobResult:
-        """See that a job's success is in the store, if it could not write there itself: see `store.adopt`.
+    def commit(self, launcher: Launcher, handle: Handle) -> JobResult:
+        """The ended job's result; a success is in the store from now on, if the job could not put it there itself.
 
         Raises:
-            CorruptionError: The job left other than its result says.
+            JobDiedError: It ended without one.
+            LimitError: It needs more memory than its limit.
+            CorruptionError: It left other than its result says; it will be started anew.
         """
-        outbox = JobDirectory(Path(handle.directory)).outbox
-        if not outbox.is_dir():
+        result, outbox = launcher.result(handle), launcher.outbox(handle)
+        if outbox is None or result.error is not None:
             return result
         from airflow_mlplat.store import adopt
 
-        return adopt(self.store, outbox, result, findings=spec.framework is None)
+        try:
+            return adopt(self.store, outbox, launcher.spec(handle), result)
+        except CorruptionError:
+            launcher.discard(handle)
+            raise
 
     def record(self, spec: JobSpec, result: JobResult, run: RunInfo) -> None:
         """Enter a committed result, its outputs and their lineage into the catalog; idempotent."""

@@ -76,7 +76,7 @@ def docker_engine(url: str) -> APIClient:
         return DockerHook(docker_conn_id=None, base_url=url).api_client
     except AirflowException as error:
         fix = "see that it runs (docker info) and that this user may use it, or set DOCKER_HOST"
-        raise LaunchError(f"the Docker Engine at {url} does not answer", got=error, fix=fix) from error
+        raise LaunchError(f"the Docker Engine at {url} does not answer", got=str(error).rstrip("."), fix=fix) from error
 
 
 def kubernetes_client(conn_id: str | None) -> ApiClient:

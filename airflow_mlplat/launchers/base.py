@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any, Protocol
 
 from airflow_mlplat.contract import JobResult, JobSpec
@@ -59,6 +60,8 @@ class Handle:
         return cls(**document)
 
 
+LEAST_CPUS = 0.01
+"""Below it, the kernel's quota has no meaning."""
 GPU = ("off", "auto", "required")
 """Whether a job gets GPUs: never; those that are there; or fails where there is none."""
 
@@ -95,8 +98,13 @@ class Limits:
                 continue
             if not isinstance(value, types) or isinstance(value, bool) or not 0 < value < float("inf"):
                 raise SpecError(f"limit {name} is not valid", expected="a positive number, or None", got=repr(value))
-        if self.network is not None and (not isinstance(self.network, str) or not self.network):
-            raise SpecError("limit network is not valid", expected="a network's name, or None", got=repr(self.network))
+        if self.cpus is not None and self.cpus < LEAST_CPUS:
+            raise SpecError("limit cpus is too small", expected=f"{LEAST_CPUS} or more", got=self.cpus)
+        if self.network is not None and (
+            not isinstance(self.network, str) or not re.fullmatch(r"(?!host$)[A-Za-z0-9][A-Za-z0-9_.-]*", self.network)
+        ):
+            expected = "a network's name but 'host', which is no network of its own"
+            raise SpecError("limit network is not valid", expected=expected, got=repr(self.network))
         if self.gpu not in GPU:
             raise SpecError("limit gpu is not valid", expected=" | ".join(GPU), got=repr(self.gpu))
         names = self.secrets if isinstance(self.secrets, (list, tuple)) else [None]
@@ -171,7 +179,8 @@ class Launcher(Protocol):
 
         Raises:
             JobDiedError: It ended without a result; says how, with the last lines of its log.
-            LimitError: As JobDiedError, where it needs more memory than its limit and would end so again.
+            LimitError, BuildError: As JobDiedError, where it would end so again: it needs more memory than its limit,
+                or the user's code ends the process.
             LaunchError: It has not ended.
         """
 
@@ -185,6 +194,15 @@ class Launcher(Protocol):
         Raises:
             LaunchError: It could not be ended.
         """
+
+    def discard(self, handle: Handle) -> None:
+        """Forget an ended job's result, which turned out to be worth nothing: the next `submit` starts it anew."""
+
+    def outbox(self, handle: Handle) -> Path | None:
+        """Folder of what the job put, if it could not write the store itself; then `result` is not yet committed."""
+
+    def handle(self, spec: JobSpec) -> Handle:
+        """Where the spec's job is, or will be."""
 
     def cancelled_by(self, handle: Handle) -> dict[str, str] | None:
         """Who had the job cancelled: what `cancel` was told; None if nobody had."""

@@ -59,10 +59,10 @@ def user() -> tuple[int, int]:
 
 
 def hand_over(directory: JobDirectory) -> None:
-    """Give a prepared directory to the user that the job runs as."""
+    """Give what a job may write of its prepared directory to the user that the job runs as."""
     if os.geteuid():
         return
-    for folder, _, files in os.walk(directory.path):
+    for folder, _, files in os.walk(directory.work):
         for path in [folder, *(os.path.join(folder, name) for name in files)]:  # noqa: PTH118 - walk gives text
             os.chown(path, *user(), follow_symlinks=False)
 
@@ -98,7 +98,7 @@ def checked_image(name: str, digest: str, labels: Mapping[str, str] | None) -> I
 
 def runtime_command(_: JobSpec, directory: Path) -> list[str]:
     """What runs a job."""
-    return [PYTHON, "-m", "airflow_mlplat.runtime", str(directory / SPEC_FILE)]
+    return [PYTHON, "-I", "-u", "-m", "airflow_mlplat.runtime", str(directory / SPEC_FILE)]
 
 
 def local_store(spec: JobSpec) -> Path | None:
@@ -132,19 +132,30 @@ def secret_mounts(limits: Limits, folder: Path | None) -> list[Mount]:
     return [Mount(f"{SECRETS}/{name}", str(folder / name)) for name in limits.secrets if folder is not None]
 
 
-def mounts(spec: JobSpec, directory: JobDirectory, readable: Path | None, variables: Mapping[str, str]) -> list[Mount]:
-    """All that a job sees of the machine: its directory, its store, and the host's cache if it needs that.
+def mounts(directory: JobDirectory, spec: JobSpec, readable: Path | None) -> list[Mount]:
+    """What a job sees of the machine: the parts of its directory that it may write, or see, and its store.
 
     Args:
-        spec: The job's.
-        directory: Its own.
+        directory: The job's.
+        spec: Its.
         readable: Folder that it sees as its store, if that is a folder.
-        variables: Of every job: where the host's cache is.
     """
-    found = [Mount(str(directory.path), str(directory.path), writable=True)]
+    found = [Mount(str(directory.told), str(directory.told)), Mount(str(directory.work), str(directory.work), True)]
     store = local_store(spec)
     if store is not None and readable is not None:
         found.append(Mount(str(store), str(readable)))
-    if CACHE in variables and (store is None or spec.params.get("shared_by", 1) != 1):
-        found.append(Mount(variables[CACHE], variables[CACHE], writable=True))
     return found
+
+
+def cache_mounts(spec: JobSpec, variables: Mapping[str, str]) -> list[Mount]:
+    """The host's cache, for a job whose store is elsewhere; the folder is made.
+
+    It is shared by all such jobs, which write there: no job whose store is on this machine gets it.
+    """
+    if CACHE not in variables or local_store(spec) is not None:
+        return []
+    folder = Path(variables[CACHE])
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.geteuid():
+        os.chown(folder, *user())
+    return [Mount(str(folder), str(folder), writable=True)]

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from airflow_mlplat.contract import OUTBOX, JobResult, JobSpec, digest
+from airflow_mlplat.errors import LaunchError
 from airflow_mlplat.launchers import container
-from airflow_mlplat.launchers.base import Handle, JobState, Limits
-from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.base import Handle, Limits
+from airflow_mlplat.launchers.directory import JobDirectory, read_json
 from airflow_mlplat.launchers.directory_launcher import DirectoryLauncher, fresh
 from airflow_mlplat.launchers.start import Launch, prepare
 
+LOG = logging.getLogger(__name__)
 INSTALLATION_LABEL, JOB_LABEL = "airflow-mlplat.installation", "airflow-mlplat.job"
+LAUNCHER_LABEL = "airflow-mlplat.launcher"
 
 
 class ContainerLauncher(DirectoryLauncher):
@@ -29,9 +35,6 @@ class ContainerLauncher(DirectoryLauncher):
         command: What to run for a spec in a directory, instead of the runtime.
     """
 
-    own_folder: str
-    """Name of the launcher's folder beside the jobs' directories, which no job sees; there once a job was started."""
-
     def __init__(
         self,
         jobs: Path,
@@ -44,6 +47,14 @@ class ContainerLauncher(DirectoryLauncher):
     ) -> None:
         super().__init__(jobs, orphan_seconds, keep_days)
         self._variables, self._grant, self._command = dict(variables or {}), grant, command
+
+    def directory(self, handle: Handle) -> JobDirectory:
+        """A job's directory, of which the job writes in a part alone."""
+        return JobDirectory(Path(handle.directory), apart=True)
+
+    def outbox(self, handle: Handle) -> Path | None:
+        """See `Launcher.outbox`."""
+        return self.directory(handle).outbox
 
     def told(self, doing: str) -> AbstractContextManager[None]:
         """Turns what the engine and its client raise into errors of ours."""
@@ -71,42 +82,72 @@ class ContainerLauncher(DirectoryLauncher):
 
     def submit(self, spec: JobSpec, limits: Limits | None = None, labels: Mapping[str, str] | None = None) -> Handle:
         """See `Launcher.submit`."""
-        directory = JobDirectory(self.jobs / spec.key)
+        handle = self.handle(spec)
+        directory = self.directory(handle)
         with directory.submitting(), self.told(f"start job {spec.key[:12]}"):
-            if self.vacate(directory) or fresh(directory, spec):
+            # A good result is never too old: what the job made is in its outbox alone.
+            if self.vacate(directory) or fresh(directory, spec, math.inf):
                 directory.renew_lease()
             else:
                 self._start(spec, directory, limits or Limits(), dict(labels or {}))
-        return self.handle(spec)
+        return handle
 
     def _start(self, spec: JobSpec, directory: JobDirectory, limits: Limits, labels: dict[str, str]) -> None:
         others = self.check(spec, limits)
-        labels = {**labels, INSTALLATION_LABEL: self.installation, JOB_LABEL: spec.key}
-        variables = {**self._variables, OUTBOX: str(directory.outbox)}
-        launch = Launch(self._command(spec, directory.path), limits, self.orphan_seconds, labels, variables)
+        labels = {**labels, INSTALLATION_LABEL: self.installation, JOB_LABEL: spec.key, LAUNCHER_LABEL: self.name}
+        cache = self._variables if container.local_store(spec) is None else {}
+        variables = {**cache, OUTBOX: str(directory.outbox)}
+        launch = Launch(self._command(spec, directory.work), limits, self.orphan_seconds, labels, variables)
         prepare(directory, spec, launch)
         container.hand_over(directory)
-        granted = self._granted(directory)
-        granted.parent.mkdir(exist_ok=True)
-        shutil.rmtree(granted, ignore_errors=True)
-        readable = None if self._grant is None else self._grant(spec, granted)
-        mounts = container.mounts(spec, directory, readable, self._variables) + others
-        self.start(directory, launch, spec.image, mounts)
-
-    def state(self, handle: Handle) -> JobState:
-        """See `Launcher.state`."""
-        directory = JobDirectory(Path(handle.directory))
-        directory.renew_lease()
-        return JobState.RUNNING if self.alive(directory) else JobState.ENDED
+        readable = None if self._grant is None else self._grant(spec, directory.store)
+        self.start(directory, launch, spec.image, container.mounts(directory, spec, readable) + others)
 
     def result(self, handle: Handle) -> JobResult:
         """See `Launcher.result`. A container that ended well is removed; others stay for `sweep`."""
-        directory, result = JobDirectory(Path(handle.directory)), super().result(handle)
+        directory, result = self.directory(handle), super().result(handle)
         if result.error is None:
             with self.told(f"remove the container of job {handle.job_key[:12]}"):
                 self.remove(directory)
-            shutil.rmtree(self._granted(directory), ignore_errors=True)
+            shutil.rmtree(directory.store, ignore_errors=True)
         return result
+
+    def sweep(self) -> list[str]:
+        """See `Launcher.sweep`. No engine is asked where no job was ever started by this launcher."""
+        swept = []
+        for path in sorted(self.jobs.glob("*/told")):
+            labels = (read_json(path / "launch.json") or {}).get("labels", {})
+            if labels.get(LAUNCHER_LABEL) != self.name:
+                continue
+            handle = Handle(self.name, path.parent.name, str(path.parent))
+            try:
+                if self._sweep_one(handle):
+                    swept.append(handle.job_key)
+            except FileNotFoundError:  # removed meanwhile
+                continue
+            except LaunchError as error:
+                LOG.warning("Cannot sweep %s: %s", path.parent, error)
+        return swept
+
+    def _sweep_one(self, handle: Handle) -> bool:
+        directory = self.directory(handle)
+        age = time.time() - directory.lease.stat().st_mtime
+        if age <= min(self.orphan_seconds + 60, self.keep_days * 86400):
+            return False
+        if self.alive(directory):
+            # The supervisor in the container ends itself; this is for one that is stuck.
+            self.cancel(handle)
+            return True
+        if age <= self.keep_days * 86400:
+            return False
+        with directory.submitting(), self.told(f"remove the container of job {handle.job_key[:12]}"):
+            self.remove(directory)
+            shutil.rmtree(directory.path)
+        return True
+
+    def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:
+        """See `Launcher.cancel`."""
+        raise NotImplementedError
 
     @property
     def installation(self) -> str:
@@ -115,7 +156,3 @@ class ContainerLauncher(DirectoryLauncher):
 
     def _container_name(self, directory: JobDirectory) -> str:
         return f"mlplat-{directory.path.name[:24]}-{self.installation}"
-
-    def _granted(self, directory: JobDirectory) -> Path:
-        """Beside the job's directory, where the job cannot write."""
-        return self.jobs / self.own_folder / directory.path.name

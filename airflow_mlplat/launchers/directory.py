@@ -10,11 +10,12 @@ outbox/                         what a job put that may not write the store
 submit.lock                     held while a job is started
 alive.lock                      held by the supervisor as long as it lives
 
+A job in a container is not trusted. It writes only below `work/`: result, log, exit, outbox, scratch, checkpoints; it
+sees `told/`: launch, lease, cancel; and `store/`, what it may read of the store. The rest it does not see. What reads
+`work/` from outside follows no link, opens nothing but files, and reads no JSON of more than `JSON_BYTES`.
+
 A kernel drops a dead process's locks, zombies' too, and shows them in every container that mounts the directory;
 so whether a process job lives is asked of `alive.lock`, which no reused pid can confuse.
-
-A user's code may write here. What reads and writes the directory from outside a container follows no link, which could
-lead to a file of Airflow's. Standard library only: the supervisor imports this.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from airflow_mlplat.contract import LOG_FILE, RESULT_FILE, SPEC_FILE
+from airflow_mlplat.contract import CHECKPOINTS, LOG_FILE, RESULT_FILE, SPEC_FILE
+
+JSON_BYTES = 64 << 20
+"""More than any result has."""
 
 
 class JobDirectory:
@@ -39,14 +43,17 @@ class JobDirectory:
 
     Args:
         path: The directory.
+        apart: Whether the job writes in a part of it alone, as in a container.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.spec, self.result, self.log = path / SPEC_FILE, path / RESULT_FILE, path / LOG_FILE
-        self.launch, self.process, self.exit = path / "launch.json", path / "process.json", path / "exit.json"
-        self.lease, self.cancel, self.supervisor_log = path / "lease", path / "cancel", path / "supervisor.txt"
-        self.scratch, self.outbox = path / "tmp", path / "outbox"
+    def __init__(self, path: Path, *, apart: bool = False) -> None:
+        self.path, self.apart = path, apart
+        self.told, self.work = (path / "told", path / "work") if apart else (path, path)
+        self.spec, self.process, self.store = path / SPEC_FILE, path / "process.json", path / "store"
+        self.launch, self.lease, self.cancel = (self.told / name for name in ("launch.json", "lease", "cancel"))
+        self.result, self.log, self.exit = (self.work / name for name in (RESULT_FILE, LOG_FILE, "exit.json"))
+        self.scratch, self.outbox = self.work / "tmp", self.work / "outbox"
+        self.supervisor_log = path / "supervisor.txt"
         self._submit_lock, self._alive_lock = path / "submit.lock", path / "alive.lock"
 
     def alive(self) -> bool:
@@ -101,10 +108,24 @@ class JobDirectory:
 
     def clear(self) -> None:
         """Remove what an earlier run of the job left, but for its checkpoints."""
+        if self.apart:
+            self._clear_parts()
+            return
         for path in (self.result, self.exit, self.log, self.supervisor_log, self.process, self.cancel):
             path.unlink(missing_ok=True)
-        for folder in (self.scratch, self.outbox):
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _clear_parts(self) -> None:
+        for folder in (self.told, self.store):
             shutil.rmtree(folder, ignore_errors=True)
+        for folder in (self.told, self.work):
+            folder.mkdir(exist_ok=True)
+        for path in self.work.iterdir():
+            folder_itself = path.is_dir() and not path.is_symlink()
+            if folder_itself and path.name != CHECKPOINTS:
+                shutil.rmtree(path)
+            elif not folder_itself:
+                path.unlink()
 
     def renew_lease(self) -> None:
         """Note that someone looked at the job now; nothing happens when the directory is gone."""
@@ -162,9 +183,10 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file's content; None when there is no such file, or it is no JSON."""
+    """A JSON file's content; None when there is no such file, or it is no JSON, or too long."""
     try:
         with open_plain(path) as file:
-            return json.load(file)
+            content = file.read(JSON_BYTES + 1)
+        return json.loads(content) if len(content) <= JSON_BYTES else None
     except (FileNotFoundError, ValueError, RecursionError):
         return None

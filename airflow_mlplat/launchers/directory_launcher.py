@@ -16,6 +16,8 @@ FRESH_SECONDS = 60
 """For how long a result that was left is taken instead of starting its job anew; see `fresh`."""
 LOG_BYTES = 4 << 20
 """Most that one call of `logs` returns."""
+LOG_MOST = 64 * LOG_BYTES
+"""Most of a log that is shown; all of it is in its file."""
 
 
 class DirectoryLauncher:
@@ -33,6 +35,14 @@ class DirectoryLauncher:
         self.jobs = Path(jobs).absolute()
         self.orphan_seconds, self.keep_days = orphan_seconds, keep_days
 
+    def directory(self, handle: Handle) -> JobDirectory:
+        """A job's directory."""
+        return JobDirectory(Path(handle.directory))
+
+    def outbox(self, handle: Handle) -> Path | None:
+        """See `Launcher.outbox`."""
+        return None
+
     def alive(self, directory: JobDirectory) -> bool:
         """Whether the job is at work."""
         raise NotImplementedError
@@ -47,7 +57,7 @@ class DirectoryLauncher:
 
     def spec(self, handle: Handle) -> JobSpec:
         """See `Launcher.spec`."""
-        directory = JobDirectory(Path(handle.directory))
+        directory = self.directory(handle)
         document = read_json(directory.spec)
         if document is None:
             raise self.died(directory, handle.job_key)
@@ -55,7 +65,7 @@ class DirectoryLauncher:
 
     def logs(self, handle: Handle, offset: int) -> tuple[str, int]:
         """See `Launcher.logs`; at most 4 MiB a call. An offset past the end begins anew: the job was started again."""
-        directory = JobDirectory(Path(handle.directory))
+        directory = self.directory(handle)
         running = self.alive(directory)  # asked before reading: what an ended job wrote is then all there
         try:
             with open_plain(directory.log) as file:
@@ -64,6 +74,9 @@ class DirectoryLauncher:
                 content = file.read(LOG_BYTES)
         except FileNotFoundError:
             return "", offset
+        if start >= LOG_MOST:
+            return (f"The log goes on in {directory.log}\n", start + 1) if start == LOG_MOST else ("", start)
+        content = content[: LOG_MOST - start]
         if running or len(content) == LOG_BYTES:
             whole = content.rfind(b"\n") + 1
             content = content[:whole] if whole or len(content) < LOG_BYTES else content
@@ -71,7 +84,7 @@ class DirectoryLauncher:
 
     def result(self, handle: Handle) -> JobResult:
         """See `Launcher.result`."""
-        directory = JobDirectory(Path(handle.directory))
+        directory = self.directory(handle)
         running = self.alive(directory)
         document = read_json(directory.result)
         if document is None and running:
@@ -90,11 +103,15 @@ class DirectoryLauncher:
 
     def cancelled_by(self, handle: Handle) -> dict[str, str] | None:
         """See `Launcher.cancelled_by`."""
-        return read_json(JobDirectory(Path(handle.directory)).cancel)
+        return read_json(self.directory(handle).cancel)
+
+    def discard(self, handle: Handle) -> None:
+        """See `Launcher.discard`."""
+        self.directory(handle).result.unlink(missing_ok=True)
 
 
-def fresh(directory: JobDirectory, spec: JobSpec) -> bool:
-    """Whether the very job has just ended well.
+def fresh(directory: JobDirectory, spec: JobSpec, seconds: float = FRESH_SECONDS) -> bool:
+    """Whether the very job has just ended well, at most so many seconds ago.
 
     A task submits when it finds no committed result. Another task's job of the same key may commit it and end
     between these two steps; to start anew would then take the result away from that other task, which is about
@@ -107,4 +124,4 @@ def fresh(directory: JobDirectory, spec: JobSpec) -> bool:
     except (MlplatError, FileNotFoundError):
         return False
     ended_well = result.error is None and result.job_key == spec.key
-    return ended_well and abs(age) < FRESH_SECONDS and read_json(directory.spec) == spec.to_json()
+    return ended_well and abs(age) < seconds and read_json(directory.spec) == spec.to_json()

@@ -6,36 +6,35 @@ twice. It does not outlive its job: how that ended is in the job's directory, an
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime, timezone
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.contract import JobSpec
 from airflow_mlplat.errors import LaunchError, MlplatError
 from airflow_mlplat.launchers import container, ending
-from airflow_mlplat.launchers.base import Handle, Image, Limits
-from airflow_mlplat.launchers.container_launcher import INSTALLATION_LABEL, JOB_LABEL, ContainerLauncher
-from airflow_mlplat.launchers.directory import JobDirectory, read_json, write_json
+from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
+from airflow_mlplat.launchers.container_launcher import ContainerLauncher
+from airflow_mlplat.launchers.directory import JobDirectory, read_json
 from airflow_mlplat.launchers.docker_container import container_config, has_gpu
-from airflow_mlplat.launchers.docker_errors import told
+from airflow_mlplat.launchers.docker_errors import pull, told
+from airflow_mlplat.launchers.docker_state import LIVING, ended, living, seconds
 from airflow_mlplat.launchers.start import Launch
 
 if TYPE_CHECKING:
     from docker import APIClient
 
+CONFLICT = HTTPStatus.CONFLICT
 LOG = logging.getLogger(__name__)
 STOP_SECONDS = 3
 """Between SIGTERM, after which the supervisor in the container ends the job, and SIGKILL."""
-GRANTED = ".granted"
-"""Folder, beside the jobs' directories, of what each job may read of the store."""
-LIVING = ("running", "paused", "restarting")
-"""States of a container that was started and has not ended."""
-START_SECONDS = 60
-"""How long one that was made may take until it is started; whoever made it has died since, if it takes longer."""
+OVERDUE_SECONDS = 30
+"""So long after its time limit a container is killed: the supervisor in it, which user code may stop, did not."""
 
 
 class DockerLauncher(ContainerLauncher):
@@ -53,7 +52,7 @@ class DockerLauncher(ContainerLauncher):
         command: What to run for a spec in a directory, instead of the runtime.
     """
 
-    name, own_folder = "docker", GRANTED
+    name = "docker"
 
     def __init__(
         self,
@@ -89,7 +88,7 @@ class DockerLauncher(ContainerLauncher):
                 found = self.engine.inspect_image(name)
             except ImageNotFound:
                 LOG.info("Pulling image %s", name)
-                self.engine.pull(name)
+                pull(self.engine, name)
                 found = self.engine.inspect_image(name)
             wanted = "off" if limits is None else limits.gpu
             gpu = wanted == "required" or (wanted == "auto" and has_gpu(self.engine))
@@ -102,7 +101,7 @@ class DockerLauncher(ContainerLauncher):
     def check(self, spec: JobSpec, limits: Limits) -> list[container.Mount]:
         """See `ContainerLauncher.check`."""
         container.check_reach(spec, limits)
-        return container.secret_mounts(limits, self._secrets)
+        return container.secret_mounts(limits, self._secrets) + container.cache_mounts(spec, self._variables)
 
     def vacate(self, directory: JobDirectory) -> bool:
         """See `ContainerLauncher.vacate`."""
@@ -127,52 +126,51 @@ class DockerLauncher(ContainerLauncher):
         """See `ContainerLauncher.remove`."""
         self._remove(self._container_name(directory))
 
+    def state(self, handle: Handle) -> JobState:
+        """See `Launcher.state`."""
+        directory = self.directory(handle)
+        directory.renew_lease()
+        with told(f"look at job {handle.job_key[:12]}"):
+            found = self._inspect(directory)
+            if found is None or not living(found):
+                return JobState.ENDED
+            limit = (read_json(directory.launch) or {}).get("limits", {}).get("timeout_seconds")
+            if limit is not None and seconds(found) > limit + OVERDUE_SECONDS:
+                self.engine.kill(found["Id"])
+        return JobState.RUNNING
+
     def alive(self, directory: JobDirectory) -> bool:
         """Whether the job's container has not ended."""
         with told(f"look at job {directory.path.name[:12]}"):
             found = self._inspect(directory)
-        return found is not None and _living(found)
+        return found is not None and living(found)
 
     def died(self, directory: JobDirectory, job_key: str) -> MlplatError:
         """How the job ended, if need be by what the engine says of its container."""
         with told(f"look at job {job_key[:12]}"):
             found = self._inspect(directory)
-        return ending.died(directory, job_key, {"reason": "gone"} if found is None else _ending(found, directory))
+        known = {"reason": "gone"} if found is None else ended(found, read_json(directory.launch))
+        if directory.cancel.exists():
+            known["reason"] = "cancelled"
+        return ending.died(directory, job_key, known)
 
     def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:
         """See `Launcher.cancel`."""
-        directory = JobDirectory(Path(handle.directory))
+        directory, until = self.directory(handle), time.monotonic() + STOP_SECONDS + 0.5
         with told(f"cancel job {handle.job_key[:12]}"):
             found = self._inspect(directory)
-            if found is None or not _living(found):
+            if found is None or not living(found):
                 return
             directory.ask_to_end(by)
-            self.engine.stop(found["Id"], timeout=STOP_SECONDS)
-            after = self._inspect(directory)
-        if after is not None and after["Id"] == found["Id"] and _living(after):
-            raise LaunchError(f"job {handle.job_key[:12]} does not end", got=after["State"], fix="see the engine's log")
-        with directory.submitting():  # else it was submitted again meanwhile
-            if not directory.exit.exists() and directory.cancel.exists():
-                write_json(directory.exit, {**_ending(found, directory), "reason": "cancelled"})
-
-    def sweep(self) -> list[str]:
-        """See `Launcher.sweep`. The directories are swept with those of process jobs."""
-        swept: list[str] = []
-        if not (self.jobs / GRANTED).exists():  # no container was ever started, there may be no engine at all
-            return swept
-        with told("look for containers"):
-            label = f"{INSTALLATION_LABEL}={self.installation}"
-            for found in self.engine.containers(all=True, filters={"label": label}):
-                key = found["Labels"][JOB_LABEL]
-                directory = JobDirectory(self.jobs / key)
-                if found["State"] in (*LIVING, "created"):
-                    if _age(directory, found["Created"]) > self.orphan_seconds + 60:
-                        self.cancel(Handle(self.name, key, str(directory.path)))
-                        swept.append(key)
-                elif _age(directory, found["Created"]) > self.keep_days * 86400:
-                    self._remove(found["Id"])
-                    swept.append(key)
-        return swept
+            while living(found):
+                if time.monotonic() > until:
+                    fix = "see the engine's log"
+                    raise LaunchError(f"job {handle.job_key[:12]} does not end", got=found["State"], fix=fix)
+                self._stop(found["Id"])  # does nothing to one that is only being started
+                now = self._inspect(directory)
+                if now is None or now["Id"] != found["Id"]:
+                    return
+                found = now
 
     def _inspect(self, directory: JobDirectory) -> dict[str, Any] | None:
         from docker.errors import NotFound
@@ -182,46 +180,19 @@ class DockerLauncher(ContainerLauncher):
         except NotFound:
             return None
 
-    def _remove(self, name: str) -> None:
+    def _stop(self, name: str) -> None:
         from docker.errors import NotFound
+
+        with contextlib.suppress(NotFound):
+            self.engine.stop(name, timeout=STOP_SECONDS)
+
+    def _remove(self, name: str) -> None:
+        from docker.errors import APIError, NotFound
 
         try:
             self.engine.remove_container(name, force=True, v=True)
         except NotFound:
             return
-
-
-def _living(found: dict[str, Any]) -> bool:
-    status, made = found["State"]["Status"], _time(found["Created"])
-    starts = status == "created" and made is not None and time.time() - made.timestamp() < START_SECONDS
-    return starts or status in LIVING
-
-
-def _age(directory: JobDirectory, created: float) -> float:
-    """Seconds since a task last looked at a job; since its container was made, if its directory is gone."""
-    try:
-        return time.time() - directory.lease.lstat().st_mtime
-    except FileNotFoundError:
-        return time.time() - created
-
-
-def _ending(found: dict[str, Any], directory: JobDirectory) -> dict[str, Any]:
-    """What `exit.json` would say, from the engine's view of a container."""
-    state, launch = found["State"], read_json(directory.launch) or {}
-    code = state["ExitCode"]
-    ended = _time(state["FinishedAt"]) or datetime.now(timezone.utc)
-    began = _time(state["StartedAt"]) or ended
-    return {
-        "reason": "memory limit" if state["OOMKilled"] else "exited",
-        "exit_code": code if code <= 128 else None,
-        "signal": code - 128 if code > 128 else None,
-        "seconds": (ended - began).total_seconds(),
-        "limits": launch.get("limits", Limits().to_json()),
-    }
-
-
-def _time(text: str) -> datetime | None:
-    """An instant as the engine tells it, in nanoseconds; None for the zero that means never."""
-    if text.startswith("0001"):
-        return None
-    return datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc)
+        except APIError as error:
+            if error.status_code != CONFLICT:  # another task, which waits for the same job, removes it
+                raise

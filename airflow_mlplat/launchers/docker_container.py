@@ -49,9 +49,10 @@ def container_config(
     uid, gid = container.user()
     return engine.create_container_config(
         image=digest,
-        command=[container.PYTHON, "-m", "airflow_mlplat.launchers.contained", str(directory.path)],
+        # Isolated (-I): nothing that a job left in a folder is imported.
+        command=[container.PYTHON, "-I", "-m", "airflow_mlplat.launchers.contained", str(directory.path)],
         user=f"{uid}:{gid}",
-        working_dir=str(directory.path),
+        working_dir="/",
         labels=launch.labels,
         host_config=host,
         stop_signal="SIGTERM",

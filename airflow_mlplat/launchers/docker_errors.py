@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_mlplat.errors import ConfigError, LaunchError, MlplatError
+
+if TYPE_CHECKING:
+    from docker import APIClient
 
 
 class Refusal(NamedTuple):
@@ -83,7 +86,10 @@ def refusal(error: Exception, doing: str) -> MlplatError:
             f"cannot {doing}: the Docker Engine does not answer", got=f"{type(error).__name__}: {error}",
             fix="see that it runs (docker info) and that this user may use it, or set DOCKER_HOST",
         )  # fmt: skip
-    said = str(error.explanation or error)
+    return _refused(str(error.explanation or error), doing)
+
+
+def _refused(said: str, doing: str) -> MlplatError:
     for known in REFUSALS:
         if re.search(known.text, said.lower()):
             return known.kind(f"cannot {doing}: {known.what}", got=said, fix=known.fix)
@@ -100,3 +106,15 @@ def told(doing: str) -> Iterator[None]:
         yield
     except (DockerException, RequestException) as error:
         raise refusal(error, doing) from error
+
+
+def pull(engine: APIClient, image: str) -> None:
+    """Fetch an image. The engine's client tells of no failure that comes while it is at it.
+
+    Raises:
+        ConfigError: There is none of that name.
+        LaunchError: It could not be fetched now.
+    """
+    for line in engine.pull(image, stream=True, decode=True):
+        if "error" in line:
+            raise _refused(str(line["error"]), f"use image {image!r}")

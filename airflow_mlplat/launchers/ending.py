@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import signal
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from airflow_mlplat.errors import ConfigError, JobDiedError, LimitError, MlplatError
+from airflow_mlplat.errors import BuildError, ConfigError, JobDiedError, LimitError, MlplatError
 from airflow_mlplat.launchers.directory import JobDirectory, read_json
 
 LOG_LINES = 20
@@ -17,7 +18,7 @@ FULL_BYTES = 1 << 20
 def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = None) -> MlplatError:
     """The error that says how this job ended, with the last lines of its log.
 
-    A LimitError, or a ConfigError, if it would end in the same way again.
+    A user's error, LimitError, BuildError or ConfigError, if it would end in the same way again; else a JobDiedError.
 
     Args:
         directory: The job's.
@@ -29,26 +30,60 @@ def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = 
     if not directory.path.exists():
         return JobDiedError(f"{job} has no directory any more", got=str(directory.path), fix="run the task again")
     known = read_json(directory.exit)
-    told = ending is not None and ending["reason"] == "cluster"
-    ending = ending if known is None or (known["reason"] == "stopped" and told) else known
-    if ending is None:
+    if (
+        ending is not None
+        and ending["reason"] == "cluster"
+        and isinstance(known, dict)
+        and known.get("reason") == "stopped"
+    ):
+        known = None  # it was the cluster that stopped it
+    told = _told(known) or _told(ending)
+    if told is None:
         what, fix = f"{job} and its supervisor died", "run the task again; it goes on from the last checkpoint"
         log = directory.tail(directory.log, LOG_LINES) or directory.tail(directory.supervisor_log, LOG_LINES)
     else:
-        describe, fix = _REASONS.get(ending["reason"], _REASONS["exited"])
-        what = f"{job} {describe(ending)}" + (f" after {ending['seconds']:.1f} s" if "seconds" in ending else "")
-        log, fix = directory.tail(directory.log, LOG_LINES), ending.get("fix", fix)
+        what, fix = f"{job} {told.what}", told.fix
+        log = directory.tail(directory.log, LOG_LINES)
     if shutil.disk_usage(directory.path).free < FULL_BYTES:  # then neither the log nor the result has what happened
         what, fix = f"{what}; the disk of {directory.path} is full", "make room there: airflow mlplat gc"
     fix = f"{fix}. Its last log lines ({directory.log}):\n{log or '(none)'}"
-    return _kind(ending or {})(f"{what}, without a result", fix=fix)
+    return (JobDiedError if told is None else told.kind)(f"{what}, without a result", fix=fix)
+
+
+class _Told(NamedTuple):
+    """How a job ended, in words, and the error to raise: a user's, if it would end so the next time, too."""
+
+    what: str
+    fix: str
+    kind: type[MlplatError]
+
+
+def _told(ending: Any) -> _Told | None:
+    """None for nothing, and for what a job wrote there that is no ending."""
+    try:
+        describe, fix = _REASONS.get(ending["reason"]) or _exit_reason(ending)
+        seconds = f" after {ending['seconds']:.1f} s" if "seconds" in ending else ""
+        return _Told(describe(ending) + seconds, ending.get("fix", fix), _kind(ending))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return None
 
 
 def _kind(ending: dict[str, Any]) -> type[MlplatError]:
     if ending.get("user"):
         return ConfigError
-    again = ending.get("reason") == "memory limit" and ending["limits"]["memory_bytes"]
-    return LimitError if again else JobDiedError
+    if ending["reason"] == "memory limit" and ending["limits"]["memory_bytes"]:
+        return LimitError
+    return BuildError if ending["reason"] == "exited" and ending["exit_code"] == 0 else JobDiedError
+
+
+def _exit_reason(ending: dict[str, Any]) -> tuple[Callable[[dict[str, Any]], str], str]:
+    if ending["signal"] == signal.SIGKILL:
+        fix = "somebody killed it, or the machine ran out of memory; the next run goes on from the last checkpoint"
+    elif ending["exit_code"] == 0:
+        fix = "the build file, or a library that it uses, ended the process"
+    else:
+        fix = "see the log"
+    return _exited, fix
 
 
 def _exited(ending: dict[str, Any]) -> str:
@@ -76,8 +111,7 @@ def _out_of_memory(ending: dict[str, Any]) -> str:
     return f"was ended over its memory limit of {_mebibytes(limit)} (it used {told})"
 
 
-_REASONS = {
-    "exited": (_exited, "see the log; signal 9 without a limit is mostly the machine out of memory"),
+_REASONS: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
     "memory limit": (_out_of_memory, "raise limits memory_bytes, or lower batch_size"),
     "time limit": (
         lambda e: f"was ended at its time limit of {e['limits']['timeout_seconds']} s",
@@ -92,4 +126,4 @@ _REASONS = {
         "see that the triggerer runs, or raise MLPLAT_ORPHAN_SECONDS",
     ),
 }
-"""Reason in exit.json → how to say it, and what to do."""
+"""Reason in exit.json, but `exited` → how to say it, and what to do."""

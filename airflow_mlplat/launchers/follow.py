@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
-from airflow_mlplat.errors import MlplatError
+from airflow_mlplat.errors import LaunchError, MlplatError
 from airflow_mlplat.launchers.base import Handle, JobState, Launcher
+
+PATIENCE_SECONDS = 60.0
+"""For how long looks may fail: an engine that is restarted is no reason to give its jobs up."""
 
 
 def follow(launcher: Launcher, handle: Handle) -> Iterator[tuple[JobState, list[str]]]:
-    """One look for each item that is asked for; the last one, with all the rest of the log, says that it has ended.
+    """One look for each item that is asked for; the last one, with the last of the log, says that it has ended.
 
-    The caller waits between looks. Each look also tells the launcher that somebody still wants the job.
+    The caller waits between looks. Each look also tells the launcher that somebody still wants the job. However much
+    was logged, one look gives no more than one `Launcher.logs` does.
+
+    Raises:
+        LaunchError: Looks failed for `PATIENCE_SECONDS`.
     """
-    offset, state = 0, JobState.RUNNING
+    offset, state, failing = 0, JobState.RUNNING, None
     while state is JobState.RUNNING:
-        # The state first: what the job wrote before it ended is then in the log that is read after.
-        state = launcher.state(handle)
-        lines: list[str] = []
-        text, offset = launcher.logs(handle, offset)
-        while text:
-            lines += text.splitlines()
+        try:
+            # The state first: what the job wrote before it ended is then in the log that is read after.
+            now = launcher.state(handle)
             text, offset = launcher.logs(handle, offset)
-        yield state, lines
+        except LaunchError:
+            failing = time.monotonic() if failing is None else failing
+            if time.monotonic() - failing > PATIENCE_SECONDS:
+                raise
+            yield JobState.RUNNING, []
+            continue
+        failing = None
+        if now is JobState.ENDED:
+            rest, offset = launcher.logs(handle, offset)
+            while rest:
+                yield JobState.RUNNING, text.splitlines()
+                text = rest
+                rest, offset = launcher.logs(handle, offset)
+            state = now
+        yield state, text.splitlines()
 
 
 def last_words(launcher: Launcher, handle: Handle) -> str:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlplat.contract import JobSpec, digest
+from airflow_mlplat.contract import CACHE, JobSpec, digest
 from airflow_mlplat.errors import ConfigError, LaunchError, MlplatError
 from airflow_mlplat.launchers import container, ending
 from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
+from airflow_mlplat.launchers.container import Mount
 from airflow_mlplat.launchers.container_launcher import INSTALLATION_LABEL, JOB_LABEL, ContainerLauncher
 from airflow_mlplat.launchers.directory import JobDirectory, write_json
 from airflow_mlplat.launchers.kubernetes_claim import Claim, Seen
@@ -27,7 +27,6 @@ from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost
 from airflow_mlplat.launchers.kubernetes_errors import told
 from airflow_mlplat.launchers.kubernetes_job import job_manifest, pod_spec
 from airflow_mlplat.launchers.kubernetes_options import KubernetesOptions
-from airflow_mlplat.launchers.kubernetes_pending import seconds_since
 from airflow_mlplat.launchers.start import Launch
 
 if TYPE_CHECKING:
@@ -59,7 +58,9 @@ class KubernetesLauncher(ContainerLauncher):
         command: What to run for a spec in a directory, instead of the runtime.
     """
 
-    name, own_folder = "kubernetes", ".kubernetes"
+    name = "kubernetes"
+    own_folder = ".kubernetes"
+    """Beside the jobs' directories: the uids of their Jobs; there once one was started."""
 
     def __init__(
         self,
@@ -115,7 +116,8 @@ class KubernetesLauncher(ContainerLauncher):
                 "make a Kubernetes Secret with these keys, and name it in the file that MLPLAT_KUBERNETES names: secret"
             )
             raise ConfigError(f"there is no secret {limits.secrets[0]!r}", fix=fix)
-        return []
+        cache = self._variables.get(CACHE)
+        return [] if cache is None or container.local_store(spec) else [Mount(cache, cache, writable=True)]
 
     def vacate(self, directory: JobDirectory) -> bool:
         """See `ContainerLauncher.vacate`."""
@@ -138,7 +140,7 @@ class KubernetesLauncher(ContainerLauncher):
 
     def state(self, handle: Handle) -> JobState:
         """See `Launcher.state`. A job whose pod cannot start, or did not in time, is given up."""
-        directory = JobDirectory(Path(handle.directory))
+        directory = self.directory(handle)
         directory.renew_lease()
         claim, seen = self._claim(directory), self._look(directory)
         if seen is None or seen.life is Life.ENDED:
@@ -187,7 +189,7 @@ class KubernetesLauncher(ContainerLauncher):
 
     def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:
         """See `Launcher.cancel`."""
-        directory, asked = JobDirectory(Path(handle.directory)), time.monotonic()
+        directory, asked = self.directory(handle), time.monotonic()
         with told(f"cancel job {handle.job_key[:12]}"):
             claim = self._claim(directory)
             seen = claim.look()
@@ -206,27 +208,20 @@ class KubernetesLauncher(ContainerLauncher):
         _note(directory, claim, seen, {"reason": "cancelled", "seconds": time.monotonic() - asked})
 
     def sweep(self) -> list[str]:
-        """See `Launcher.sweep`. The directories are swept with those of process jobs."""
-        swept: list[str] = []
+        """See `Launcher.sweep`; and of Jobs whose directories are gone, what is left of them in the cluster."""
+        swept = super().sweep()
         if not (self.jobs / self.own_folder).exists():  # no pod was ever started, there may be no cluster at all
             return swept
         with told("look for jobs"):
             for job in self.cluster.jobs(f"{INSTALLATION_LABEL}={self.installation}"):
                 key = (job["metadata"].get("annotations") or {}).get(JOB_LABEL, "")
-                if not re.fullmatch("[0-9a-f]{64}", key):  # somebody else's, with our labels
-                    continue
-                directory = JobDirectory(self.jobs / key)
-                age = _age(directory, job)
-                if self.alive(directory):
-                    if age > self.orphan_seconds + 60:
-                        self.cancel(Handle(self.name, key, str(directory.path)))
-                        swept.append(key)
-                elif age > self.keep_days * 86400:
-                    self.remove(directory)
+                # One without a key is somebody else's, with our labels.
+                if re.fullmatch("[0-9a-f]{64}", key) and not (self.jobs / key).exists():
+                    self.remove(JobDirectory(self.jobs / key, apart=True))
                     swept.append(key)
         for path in (self.jobs / self.own_folder).glob("[!.]*"):  # no file that is just being written
             if not (self.jobs / path.stem).exists():
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
         return swept
 
     def _has_gpu(self) -> bool:
@@ -251,11 +246,3 @@ def _note(directory: JobDirectory, claim: Claim, seen: Seen, end: dict[str, Any]
     with directory.submitting():
         if claim.holds(seen.uid) and not directory.exit.exists():  # else it was submitted again meanwhile
             write_json(directory.exit, end)
-
-
-def _age(directory: JobDirectory, job: dict[str, Any]) -> float:
-    """Seconds since a task last looked at a job; since its Job was made, if its directory is gone."""
-    try:
-        return time.time() - directory.lease.lstat().st_mtime
-    except FileNotFoundError:
-        return seconds_since(job["metadata"]["creationTimestamp"])

@@ -92,8 +92,8 @@ def pod_spec(
                 "name": CONTAINER,
                 "image": name,
                 "imagePullPolicy": options.image_pull_policy,
-                "command": [container.PYTHON, "-m", "airflow_mlplat.launchers.contained", str(directory.path)],
-                "workingDir": str(directory.path),
+                "command": [container.PYTHON, "-I", "-m", "airflow_mlplat.launchers.contained", str(directory.path)],
+                "workingDir": "/",
                 "securityContext": {
                     "readOnlyRootFilesystem": True,
                     "allowPrivilegeEscalation": False,
@@ -113,7 +113,7 @@ def resources(limits: Limits, others: dict[str, int]) -> dict[str, str]:
     if limits.memory_bytes is not None:
         found["memory"] = str(limits.memory_bytes)
     if limits.cpus is not None:
-        found["cpu"] = f"{max(1, round(limits.cpus * 1000))}m"
+        found["cpu"] = f"{round(limits.cpus * 1000)}m"
     return found
 
 

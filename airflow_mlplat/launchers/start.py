@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_mlplat.contract import JobSpec
+from airflow_mlplat.contract import SPEC_FILE, JobSpec
 from airflow_mlplat.errors import LaunchError
 from airflow_mlplat.launchers import processes
 from airflow_mlplat.launchers.base import Limits
@@ -52,6 +52,7 @@ def prepare(directory: JobDirectory, spec: JobSpec, launch: Launch) -> None:
     """Empty the directory but for checkpoints, and write `spec.json` and `launch.json`."""
     directory.clear()
     directory.scratch.mkdir()
+    directory.lease.unlink(missing_ok=True)
     directory.lease.touch()
     token = secrets.token_hex(16)
     document = {
@@ -63,6 +64,8 @@ def prepare(directory: JobDirectory, spec: JobSpec, launch: Launch) -> None:
         "labels": launch.labels,
     }
     write_json(directory.spec, spec.to_json())
+    if directory.apart:
+        write_json(directory.work / SPEC_FILE, spec.to_json())  # for the job; ours is the one that counts
     write_json(directory.launch, document)
 
 
@@ -70,7 +73,7 @@ def job_environment(directory: JobDirectory, spec: JobSpec, launch: Launch, toke
     """A job's environment variables: what every job has, and the launch's."""
     return {
         **launch.variables,
-        "HOME": str(directory.path),
+        "HOME": str(directory.work),
         "TMPDIR": str(directory.scratch),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",  # print() reaches the log at once

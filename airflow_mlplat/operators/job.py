@@ -74,16 +74,21 @@ class JobOperator(BaseOperator):
             if result is not None:
                 self.log.info("Reused the result of job %s (%s)", spec.key[:12], spec.stage)
                 return self.finish(context, hook, spec, result, partition)
-            handle = hook.launcher(self.launcher).submit(spec, self.where.limits, labels(context))
-            self.log.info("Job %s (%s) runs in %s", spec.key[:12], spec.stage, handle.directory)
+            launcher = hook.launcher(self.launcher)
+            self._handle, self._owner = launcher.handle(spec), labels(context)  # before there is a job to be cancelled
+            handle = launcher.submit(spec, self.where.limits, self._owner)
+            self.log.info(
+                "Job %s (%s) runs in %s. If this task is interrupted it goes on, until none has looked at it for %g s",
+                spec.key[:12], spec.stage, handle.directory, hook.settings.orphan_seconds,
+            )  # fmt: skip
         if self.deferrable:
             limit = self.execution_timeout
             end_at = None if limit is None else time.time() + limit.total_seconds()
             # Airflow's own timeout would leave the job running: it is only there for a triggerer that hangs.
             timeout = None if limit is None else limit + timedelta(minutes=5)
-            trigger = JobTrigger(handle.to_json(), end_at=end_at, owner=labels(context))
+            trigger = JobTrigger(handle.to_json(), end_at=end_at, owner=self._owner)
             self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
-        self.wait(hook, handle, labels(context))
+        self.wait(hook, handle)
         return self.execute_complete(context, {"handle": handle.to_json()})
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +99,7 @@ class JobOperator(BaseOperator):
             launcher = hook.launcher(handle.launcher)
             # Another task with the same key may have begun the job anew since; what is committed stays.
             try:
-                result = hook.store.result(handle.job_key) or launcher.result(handle)
+                result = hook.store.result(handle.job_key) or hook.commit(launcher, handle)
             except JobDiedError:
                 if event.get("late"):
                     raise self._too_late(handle) from None
@@ -107,7 +112,7 @@ class JobOperator(BaseOperator):
                 kind = UserError if result.error.kind == "user" else PlatformError
                 raise kind(f"job {handle.job_key[:12]} ({result.stage}) failed: {result.error.message.rstrip('.')}")
             partition, spec = resolve_partition(context, self.partition), launcher.spec(handle)
-            return self.finish(context, hook, spec, hook.commit(handle, spec, result), partition)
+            return self.finish(context, hook, spec, result, partition)
 
     def _too_late(self, handle: Handle) -> JobDiedError:
         return JobDiedError(
@@ -123,9 +128,8 @@ class JobOperator(BaseOperator):
         (ref,) = result.outputs.values()
         return ref.to_json()
 
-    def wait(self, hook: JobHook, handle: Handle, owner: dict[str, str]) -> None:
+    def wait(self, hook: JobHook, handle: Handle) -> None:
         """Follow the job from this worker; ending the task ends the job (`on_kill`)."""
-        self._handle, self._owner = handle, owner
         for state, lines in follow(hook.launcher(handle.launcher), handle):
             for line in lines:
                 self.log.info("%s", line)

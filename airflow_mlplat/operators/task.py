@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,9 @@ def limits_of(given: Mapping[str, Any] | None) -> Limits:
     known = {field.name for field in dataclasses.fields(Limits)}
     unknown = sorted(set(given or {}) - known)
     if unknown:
-        raise SpecError("unknown limits", expected=" | ".join(sorted(known)), got=", ".join(unknown))
+        near = [f"{name!r}" for one in unknown for name in difflib.get_close_matches(one, known, 1, 0.5)]
+        fix = f"Did you mean {', '.join(near)}?" if near else None
+        raise SpecError("unknown limits", expected=" | ".join(sorted(known)), got=", ".join(unknown), fix=fix)
     return Limits(**(given or {}))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from airflow_mlplat.contract import Ref
+from airflow_mlplat.contract import CHECKPOINTS, Ref
 from airflow_mlplat.data import Subset
 from airflow_mlplat.errors import BuildError, DataError, SpecError
 from airflow_mlplat.stages.batches import stream_of
@@ -21,9 +21,6 @@ from airflow_mlplat.stages.loop import Loop, Trained, Training
 from airflow_mlplat.stages.model import BUILD_FILE, WEIGHTS_FILE, ModelFacts, put_model, put_weights
 from airflow_mlplat.stages.options import TrainOptions
 from airflow_mlplat.store import Samples
-
-CHECKPOINTS = "checkpoints"
-"""Folder in the job's directory; the launcher leaves it in place when it starts a job again."""
 
 
 def run(job: Job) -> Outcome:

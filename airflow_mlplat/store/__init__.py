@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_mlplat.store.adopt import adopt
+from airflow_mlplat.store.adoption import adopt
 from airflow_mlplat.store.backend import BACKENDS
 from airflow_mlplat.store.check import CheckReport, Problem, check_store
 from airflow_mlplat.store.garbage import GarbageReport, collect_garbage

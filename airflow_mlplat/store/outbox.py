@@ -1,6 +1,6 @@
 """A store that a job may not write: it reads there, and what it puts goes into a folder of its own, its outbox.
 
-Whoever started the job takes from the outbox what the job's result names: see `adopt`.
+Whoever started the job takes from the outbox what the job's result names: see `adoption`.
 """
 
 from __future__ import annotations

@@ -82,6 +82,10 @@ class LauncherSuite:
         yield
         until(lambda: not processes_of(tmp_path), 3)
 
+    def starts(self, launcher: Launcher, handle: Handle) -> int:
+        """How often a job was started."""
+        return len((launcher.directory(handle).work / "starts.txt").read_text().splitlines())
+
     def end(self, launcher: Launcher, handle: Handle, seconds: float = 15.0) -> None:
         """Wait for a job's end, as a trigger does."""
         until(lambda: launcher.state(handle) is JobState.ENDED, seconds)
@@ -120,7 +124,7 @@ class LauncherSuite:
         second = self.make(tmp_path).submit(spec(seconds=0.6))
         assert first == second
         self.end(launcher, first)
-        assert len((Path(first.directory) / "starts.txt").read_text().splitlines()) == 1
+        assert self.starts(launcher, first) == 1
 
     def test_other_work_is_another_job(self, launcher):
         first, second = launcher.submit(spec(a=1)), launcher.submit(spec(a=2))
@@ -135,18 +139,20 @@ class LauncherSuite:
         launcher = self.make(tmp_path)
         handle = launcher.submit(work)
         self.end(launcher, handle)
-        assert len((Path(handle.directory) / "starts.txt").read_text().splitlines()) == 1
+        assert self.starts(launcher, handle) == 1
 
     def test_an_ended_job_is_started_anew_and_keeps_its_checkpoints(self, launcher):
         handle = launcher.submit(spec(error="platform"))
         self.end(launcher, handle)
         before = launcher.result(handle)
-        (Path(handle.directory) / "checkpoint.npz").write_bytes(b"weights")
+        checkpoint = launcher.directory(handle).work / "checkpoints/step-1.npz"
+        checkpoint.parent.mkdir()
+        checkpoint.write_bytes(b"weights")
         assert launcher.submit(spec(error="platform")) == handle
         self.end(launcher, handle)
         assert launcher.result(handle).metrics != before.metrics
         assert launcher.logs(handle, 0)[0].count("started") == 1
-        assert (Path(handle.directory) / "checkpoint.npz").exists()
+        assert checkpoint.exists()
 
     def test_a_job_that_has_just_ended_well_is_not_started_anew(self, launcher):
         """Another task may be about to read its result."""
@@ -219,6 +225,21 @@ class LauncherSuite:
         launcher.cancel(handle)
         assert launcher.cancelled_by(handle) == {}
 
+    def test_many_may_read_the_result_at_once(self, launcher, tmp_path):
+        handle = launcher.submit(spec())
+        self.end(launcher, handle)
+        pids = [in_another_process(lambda: self.make(tmp_path).result(handle) and None) for _ in range(4)]
+        assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 4
+
+    def test_a_result_that_is_discarded_is_made_again(self, launcher):
+        handle = launcher.submit(spec())
+        self.end(launcher, handle)
+        before = launcher.result(handle)
+        launcher.discard(handle)
+        launcher.submit(spec())
+        self.end(launcher, handle)
+        assert launcher.result(handle).metrics != before.metrics
+
     def test_cancel_of_an_ended_job_changes_nothing(self, launcher):
         handle = launcher.submit(spec())
         self.end(launcher, handle)
@@ -240,7 +261,7 @@ class LauncherSuite:
         handle = launcher.submit(work)
         self.end(launcher, handle)
         assert launcher.result(handle).error is None
-        assert len((Path(handle.directory) / "starts.txt").read_text().splitlines()) == 1
+        assert self.starts(launcher, handle) == 1
 
     def test_time_limit(self, launcher):
         handle = launcher.submit(spec(seconds=60), Limits(timeout_seconds=0.5))
@@ -257,7 +278,7 @@ class LauncherSuite:
     def test_a_job_that_nobody_looks_at_ends_itself(self, tmp_path):
         launcher = self.make(tmp_path, orphan_seconds=0.6)
         handle = launcher.submit(spec(seconds=60))
-        until((Path(handle.directory) / "exit.json").exists)  # by no look at its state: that would keep it alive
+        until(launcher.directory(handle).exit.exists)  # by no look at its state: that would keep it alive
         self.end(launcher, handle)
         assert processes_of(tmp_path) == []
         with pytest.raises(JobDiedError, match=r"ended itself, as no task had looked at it for 0\.6 s"):
@@ -281,7 +302,7 @@ class LauncherSuite:
         for handle in (old, new):
             self.end(launcher, handle)
         long_ago = time.time() - 2 * 86400
-        os.utime(Path(old.directory) / "lease", (long_ago, long_ago))
+        os.utime(launcher.directory(old).lease, (long_ago, long_ago))
         assert launcher.sweep() == [old.job_key]
         assert not Path(old.directory).exists()
         assert launcher.result(new).error is None

@@ -17,7 +17,8 @@ from airflow_mlplat.launchers.directory import JobDirectory, write_json
 @pytest.fixture
 def supervise(tmp_path):
     """A function that starts Python code as a job."""
-    directory = JobDirectory(tmp_path)
+    directory = JobDirectory(tmp_path, apart=True)
+    directory.clear()
 
     def run(code: str) -> subprocess.Popen:
         launch = {"command": [sys.executable, "-S", "-u", "-c", code], "environment": {"B": "2"}, "token": "t"}
@@ -32,18 +33,18 @@ def supervise(tmp_path):
 def ended(process: subprocess.Popen, folder) -> tuple[int, str, dict]:
     """Exit code, output and `exit.json`."""
     output, _ = process.communicate(timeout=30)
-    return process.returncode, output, json.loads((folder / "exit.json").read_text())
+    return process.returncode, output, json.loads((folder / "work/exit.json").read_text())
 
 
 def test_output_goes_to_the_log_and_to_its_own(supervise, tmp_path):
     code, output, ending = ended(supervise("print('a' * 200_000); print('end')"), tmp_path)
     assert (code, ending["reason"], ending["exit_code"]) == (0, "exited", 0)
-    assert output == (tmp_path / "log.txt").read_text() == "a" * 200_000 + "\nend\n"
+    assert output == (tmp_path / "work/log.txt").read_text() == "a" * 200_000 + "\nend\n"
 
 
 def test_it_exits_as_the_job_does(supervise, tmp_path):
     assert ended(supervise("import sys; sys.exit(64)"), tmp_path)[0] == 64
-    (tmp_path / "exit.json").unlink()
+    (tmp_path / "work/exit.json").unlink()
     assert ended(supervise("import os; os.kill(os.getpid(), 11)"), tmp_path)[0] == 128 + signal.SIGSEGV
 
 
@@ -58,7 +59,7 @@ def test_sigterm_ends_the_job(supervise, tmp_path):
 def test_sigterm_for_a_cancelled_job(supervise, tmp_path):
     process = supervise("import time; print('ready'); time.sleep(60)")
     process.stdout.readline()
-    JobDirectory(tmp_path).ask_to_end()
+    JobDirectory(tmp_path, apart=True).ask_to_end()
     process.terminate()
     assert ended(process, tmp_path)[2]["reason"] == "cancelled"
 
@@ -84,3 +85,24 @@ def test_relay_copies_what_is_new(tmp_path):
             writer.flush()
             relay.copy()
     assert target.read_text() == "onetwo"
+
+
+def test_relay_copies_no_more_than_it_may(tmp_path):
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"x" * 200_000)
+    with target.open("wb") as copy:
+        relay = Relay(source, copy.fileno())
+        relay.copy(100_000)
+        assert 100_000 <= target.stat().st_size < 200_000
+        relay.copy()
+    assert target.stat().st_size == 200_000
+
+
+def test_relay_keeps_to_the_file_that_it_opened(tmp_path):
+    source, target = tmp_path / "a", tmp_path / "b"
+    with target.open("wb") as copy:
+        relay = Relay(source, copy.fileno())
+        source.unlink()
+        source.symlink_to("/etc/passwd")
+        relay.copy()
+    assert target.read_bytes() == b""

@@ -16,6 +16,7 @@ from airflow_mlplat.launchers.container import (
     CONTRACT_LABEL,
     NOBODY,
     Mount,
+    cache_mounts,
     check_reach,
     checked_image,
     hand_over,
@@ -28,7 +29,6 @@ from airflow_mlplat.launchers.container import (
 from airflow_mlplat.launchers.directory import JobDirectory
 
 SPEC = JobSpec("train", "digits", "file:///a%20store", code_version="c", image="i", framework="caffe")
-CACHE = {"MLPLAT_CACHE": "/cache"}
 
 
 def test_a_job_is_never_root(monkeypatch):
@@ -40,14 +40,17 @@ def test_a_job_is_never_root(monkeypatch):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away; not in the job half")
 def test_the_directory_is_handed_over(tmp_path):
-    (tmp_path / "tmp").mkdir()
-    (tmp_path / "tmp/x").touch()
-    outside = tmp_path.parent / "outside"
+    directory = JobDirectory(tmp_path, apart=True)
+    directory.clear()
+    work = directory.work
+    directory.scratch.mkdir()
+    (directory.scratch / "x").touch()
+    outside = tmp_path / "outside"
     outside.touch()
-    (tmp_path / "link").symlink_to(outside)
-    hand_over(JobDirectory(tmp_path))
-    assert {path.lstat().st_uid for path in (tmp_path, tmp_path / "tmp/x", tmp_path / "link")} == {NOBODY}
-    assert outside.stat().st_uid == 0
+    (work / "link").symlink_to(outside)
+    hand_over(directory)
+    assert {path.lstat().st_uid for path in (work, directory.scratch / "x", work / "link")} == {NOBODY}
+    assert {path.stat().st_uid for path in (outside, tmp_path, directory.told)} == {0}
 
 
 def test_names_of_images():
@@ -68,15 +71,25 @@ def test_the_folder_of_a_store():
     assert local_store(dataclasses.replace(SPEC, store="s3://bucket/x")) is None
 
 
-def test_a_job_sees_its_directory_and_what_it_may_read():
-    found = mounts(SPEC, JobDirectory(Path("/jobs/k")), Path("/granted/k"), CACHE)
-    assert found == [Mount("/jobs/k", "/jobs/k", writable=True), Mount("/a store", "/granted/k")]
+def test_a_job_sees_parts_of_its_directory_and_what_it_may_read():
+    directory = JobDirectory(Path("/jobs/k"), apart=True)
+    assert mounts(directory, SPEC, Path("/jobs/k/store")) == [
+        Mount("/jobs/k/told", "/jobs/k/told"),
+        Mount("/jobs/k/work", "/jobs/k/work", writable=True),
+        Mount("/a store", "/jobs/k/store"),
+    ]
+    assert len(mounts(directory, SPEC, None)) == 2
 
 
-@pytest.mark.parametrize("changes", [{"store": "https://x/store"}, {"params": {"shared_by": 2}}], ids=str)
-def test_it_sees_the_hosts_cache_where_it_needs_that(changes):
-    found = mounts(dataclasses.replace(SPEC, **changes), JobDirectory(Path("/jobs/k")), None, CACHE)
-    assert found[1:] == [Mount("/cache", "/cache", writable=True)]
+def test_only_a_job_with_a_store_elsewhere_gets_the_hosts_cache(tmp_path):
+    cache = tmp_path / "cache"
+    variables = {"MLPLAT_CACHE": str(cache)}
+    assert cache_mounts(SPEC, variables) == []
+    assert not cache.exists()
+    distant = dataclasses.replace(SPEC, store="https://x/store")
+    assert cache_mounts(distant, variables) == [Mount(str(cache), str(cache), writable=True)]
+    assert cache.stat().st_uid == user()[0]
+    assert cache_mounts(distant, {}) == []
 
 
 def test_a_store_that_is_elsewhere_needs_a_network():

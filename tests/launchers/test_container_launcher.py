@@ -23,7 +23,7 @@ SPEC = JobSpec("test", "digits", "/store", code_version="c", image="image@sha256
 class Engine(ContainerLauncher):
     """Notes what is asked of it."""
 
-    name, own_folder = "noting", ".noting"
+    name = "noting"
 
     def __init__(self, jobs: Path, **options) -> None:
         super().__init__(jobs, 900, {"MLPLAT_CACHE": "/cache"}, **options)
@@ -34,7 +34,7 @@ class Engine(ContainerLauncher):
         return contextlib.nullcontext()
 
     def check(self, spec, limits):
-        if limits.network == "none of ours":
+        if limits.network == "nowhere":
             raise ConfigError("no such network")
         return [Mount(f"/run/secrets/{name}", name) for name in limits.secrets]
 
@@ -43,6 +43,9 @@ class Engine(ContainerLauncher):
 
     def start(self, directory, launch, image, mounts):
         self.started, self.living = (directory, launch, image, mounts), True
+
+    def state(self, handle):
+        return JobState.RUNNING if self.living else JobState.ENDED
 
     def alive(self, directory):
         return self.living
@@ -59,30 +62,31 @@ def engine(tmp_path):
 
 def leave_result(directory: Path, error=None) -> None:
     result = JobResult(SPEC.key, SPEC.stage, error=error)
-    (directory / "result.json").write_text(json.dumps(result.to_json()))
+    (directory / "work/result.json").write_text(json.dumps(result.to_json()))
 
 
 def test_a_job_is_prepared_and_started(engine):
     handle = engine.submit(SPEC, Limits(secrets=("s",)), {"dag_id": "d"})
     directory, launch, image, mounts = engine.started
     assert (str(directory.path), image) == (handle.directory, SPEC.image)
-    assert launch.command == [PYTHON, "-m", "airflow_mlplat.runtime", f"{handle.directory}/spec.json"]
+    assert launch.command == [PYTHON, "-I", "-u", "-m", "airflow_mlplat.runtime", f"{handle.directory}/work/spec.json"]
     assert launch.labels == {
         "dag_id": "d",
         "airflow-mlplat.installation": engine.installation,
         "airflow-mlplat.job": SPEC.key,
+        "airflow-mlplat.launcher": "noting",
     }
-    assert launch.variables == {"MLPLAT_CACHE": "/cache", OUTBOX: f"{handle.directory}/outbox"}
-    granted = str(engine.jobs / ".noting" / SPEC.key)
-    own = Mount(handle.directory, handle.directory, writable=True)
-    assert mounts == [own, Mount("/store", granted), Mount("/run/secrets/s", "s")]
+    assert launch.variables == {OUTBOX: f"{handle.directory}/work/outbox"}
+    told, work, granted = (f"{handle.directory}/{name}" for name in ("told", "work", "store"))
+    parts = [Mount(told, told), Mount(work, work, writable=True), Mount("/store", granted)]
+    assert mounts == [*parts, Mount("/run/secrets/s", "s")]
     assert engine.spec(handle) == SPEC
     assert engine.state(handle) is JobState.RUNNING
 
 
 def test_a_living_job_is_found_and_its_lease_renewed(engine):
     handle = engine.submit(SPEC)
-    lease = Path(handle.directory) / "lease"
+    lease = engine.directory(handle).lease
     os.utime(lease, (0, 0))
     del engine.started
     assert engine.submit(SPEC) == handle
@@ -103,7 +107,7 @@ def test_a_job_that_has_just_ended_well_is_not_started_anew(engine):
 
 def test_what_ended_well_is_removed_with_what_it_was_granted(engine):
     handle = engine.submit(SPEC)
-    granted, engine.living = engine.jobs / ".noting" / SPEC.key, False
+    granted, engine.living = engine.directory(handle).store, False
     granted.mkdir()
     leave_result(Path(handle.directory), JobError("user", "SomeError", "no"))
     engine.result(handle)
@@ -117,5 +121,5 @@ def test_what_ended_well_is_removed_with_what_it_was_granted(engine):
 
 def test_what_an_engine_cannot_do_is_refused_before_anything_is_written(engine):
     with pytest.raises(ConfigError, match="no such network"):
-        engine.submit(SPEC, Limits(network="none of ours"))
+        engine.submit(SPEC, Limits(network="nowhere"))
     assert not JobDirectory(engine.jobs / SPEC.key).spec.exists()

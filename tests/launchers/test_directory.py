@@ -58,7 +58,6 @@ def test_submitting_makes_the_directory_and_survives_its_removal(tmp_path):
 def test_clear_keeps_checkpoints(tmp_path):
     directory = JobDirectory(tmp_path)
     directory.scratch.mkdir()
-    directory.outbox.mkdir()
     for name in (
         "result.json",
         "exit.json",
@@ -67,7 +66,6 @@ def test_clear_keeps_checkpoints(tmp_path):
         "process.json",
         "checkpoint.npz",
         "tmp/x",
-        "outbox/y",
     ):
         (tmp_path / name).touch()
     directory.clear()
@@ -122,3 +120,45 @@ def test_ask_to_end(tmp_path):
     directory.ask_to_end()
     directory.ask_to_end({"dag_id": "d"})
     assert read_json(directory.cancel) == {"dag_id": "d"}
+
+
+def test_apart_all_is_cleared_but_checkpoints(tmp_path):
+    directory = JobDirectory(tmp_path / "job", apart=True)
+    directory.path.mkdir()
+    directory.clear()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").touch()
+    (directory.work / "checkpoints").mkdir()
+    (directory.work / "checkpoints/step-1.npz").touch()
+    (directory.work / "folder/x").mkdir(parents=True)
+    (directory.work / "link").symlink_to(outside)
+    (directory.work / "ctypes.py").touch()
+    for path in (directory.lease, directory.cancel, directory.launch):
+        path.touch()
+    directory.store.mkdir()
+    directory.clear()
+    left = {path.relative_to(directory.path).as_posix() for path in directory.path.rglob("*")}
+    assert left == {"told", "work", "work/checkpoints", "work/checkpoints/step-1.npz"}
+    assert (outside / "file").exists()
+
+
+def test_checkpoints_that_are_a_link_are_none(tmp_path):
+    directory = JobDirectory(tmp_path / "job", apart=True)
+    directory.path.mkdir()
+    directory.clear()
+    (directory.work / "checkpoints").symlink_to(tmp_path)
+    directory.clear()
+    assert list(directory.work.iterdir()) == []
+
+
+def test_json_that_is_too_long_is_none(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    path.write_text("[1, 2]")
+    monkeypatch.setattr("airflow_mlplat.launchers.directory.JSON_BYTES", 6)
+    assert read_json(path) == [1, 2]
+    monkeypatch.setattr("airflow_mlplat.launchers.directory.JSON_BYTES", 5)
+    assert read_json(path) is None
+    path.write_text("[" * 100_000)
+    monkeypatch.setattr("airflow_mlplat.launchers.directory.JSON_BYTES", 1 << 20)
+    assert read_json(path) is None

@@ -6,17 +6,15 @@ import contextlib
 import dataclasses
 import json
 import os
-import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from airflow_mlplat.errors import ConfigError, ContractError, JobDiedError, LaunchError
-from airflow_mlplat.launchers import DockerLauncher, JobState, Limits, code_version
+from airflow_mlplat.errors import BuildError, ConfigError, ContractError, JobDiedError, LaunchError
+from airflow_mlplat.launchers import DockerLauncher, JobState, Limits, code_version, docker
 from airflow_mlplat.launchers.container import CODE_LABEL, CONTRACT_LABEL, PYTHON
-from airflow_mlplat.launchers.directory import JobDirectory
-from tests.launchers.suite import IMAGE, WORKER, LauncherSuite, processes_of, spec, until
+from tests.launchers.suite import IMAGE, WORKER, LauncherSuite, processes_of, spec
 
 pytestmark = pytest.mark.docker
 
@@ -51,8 +49,7 @@ def make(connect):
 
     def make(folder: Path, **options) -> DockerLauncher:
         def command(_, directory):
-            shutil.copyfile(WORKER, directory / "worker.py")  # the only folder that the container sees
-            return [PYTHON, str(directory / "worker.py"), str(directory)]
+            return [PYTHON, "-u", "-c", WORKER.read_text(), str(directory)]
 
         launcher = DockerLauncher(folder, connect, **{"command": command, **options})
         made.append(launcher)
@@ -77,7 +74,7 @@ class TestDockerLauncher(LauncherSuite):
 
     def inspect(self, launcher, handle) -> dict:
         """What the engine says of a job's container."""
-        return launcher._inspect(JobDirectory(Path(handle.directory)))
+        return launcher._inspect(launcher.directory(handle))
 
     def test_what_the_container_is(self, launcher):
         handle = launcher.submit(spec(seconds=60), Limits(memory_bytes=200 << 20, cpus=0.5), {"dag_id": "d"})
@@ -95,7 +92,8 @@ class TestDockerLauncher(LauncherSuite):
             200 << 20, 200 << 20, 500_000_000, 4096
         )  # fmt: skip
         assert host["SecurityOpt"] == ["no-new-privileges"]
-        assert [mount["Destination"] for mount in found["Mounts"]] == [handle.directory]
+        mounts = {mount["Destination"]: mount["RW"] for mount in found["Mounts"]}
+        assert mounts == {f"{handle.directory}/told": False, f"{handle.directory}/work": True}
         assert found["Config"]["Labels"]["dag_id"] == "d"
         assert found["Config"]["Labels"]["airflow-mlplat.job"] == handle.job_key
 
@@ -124,12 +122,20 @@ class TestDockerLauncher(LauncherSuite):
         self.end(launcher, handle)
         assert launcher.sweep() == []
         long_ago = time.time() - 2 * 86400
-        os.utime(Path(handle.directory) / "lease", (long_ago, long_ago))
+        os.utime(launcher.directory(handle).lease, (long_ago, long_ago))
         assert launcher.sweep() == [handle.job_key]
         assert containers(launcher) == []
+        assert not Path(handle.directory).exists()
 
-    def test_sweep_removes_what_ended_long_ago(self):
-        """The suite's test of directories; these are swept with those of process jobs."""
+    def test_a_good_result_is_never_thrown_away(self, launcher):
+        """It is in the job's outbox alone until a task commits it, which may be hours later."""
+        handle = launcher.submit(spec())
+        self.end(launcher, handle)
+        before, result = launcher.result(handle), launcher.directory(handle).result
+        long_ago = time.time() - 86400
+        os.utime(result, (long_ago, long_ago))
+        launcher.submit(spec())
+        assert launcher.result(handle) == before
 
     def test_the_output_is_there_for_docker_logs(self, launcher):
         handle = launcher.submit(spec(error="user"))
@@ -195,18 +201,64 @@ class TestDockerLauncher(LauncherSuite):
         assert launcher.logs(handle, 0)[0] == "['token']\n"
         assert "value of token" not in inspected
 
-    def test_links_that_a_job_leaves_are_not_followed(self, launcher, tmp_path):
-        secret = tmp_path / "secret"
-        secret.write_text("secret of the machine\n")
-        code = f"import os; os.remove('log.txt'); os.symlink({str(secret)!r}, 'log.txt')"
-        launcher._command = lambda *_: [PYTHON, "-c", code]
+    def test_what_a_job_cannot_change(self, launcher):
+        """What says who it is, how long it may run and who wants it: there it only reads, or sees nothing."""
+        code = """
+import os, sys
+told = sys.argv[1].replace('work', 'told')
+for name in ('launch.json', 'lease', 'cancel', '../spec.json', '../submit.lock'):
+    try: open(os.path.join(told, name), 'a'); print('wrote', name)
+    except OSError as error: print(error.strerror)
+"""
+        launcher._command = lambda _, folder: [PYTHON, "-c", code, str(folder)]
         handle = launcher.submit(spec())
         self.end(launcher, handle)
-        assert (Path(handle.directory) / "log.txt").is_symlink()
-        assert launcher.logs(handle, 0) == ("", 0)
-        with pytest.raises(JobDiedError) as caught:
+        assert "wrote" not in launcher.logs(handle, 0)[0]
+        assert launcher.spec(handle) == spec()
+
+    @pytest.mark.parametrize("name", ["log.txt", "result.json", "exit.json", "outbox", "tmp"])
+    @pytest.mark.parametrize("kind", ["link", "folder", "pipe", "huge"])
+    def test_whatever_a_job_leaves_it_is_told_and_started_again(self, launcher, tmp_path, name, kind):
+        secret = tmp_path / "secret"
+        secret.write_text("secret of the machine\n")
+        code = f"""
+import os, shutil
+name, kind = {name!r}, {kind!r}
+if os.path.isdir(name): shutil.rmtree(name)
+elif os.path.exists(name): os.remove(name)
+if kind == 'link': os.symlink({str(secret)!r}, name)
+elif kind == 'folder': os.makedirs(name + '/x')
+elif kind == 'pipe': os.mkfifo(name)
+else: os.truncate(os.open(name, os.O_CREAT | os.O_RDWR), 1 << 40)
+"""
+        launcher._command = lambda _, folder: [PYTHON, "-c", code]
+        handle = launcher.submit(spec())
+        self.end(launcher, handle)
+        assert "secret of" not in launcher.logs(handle, 0)[0]
+        with pytest.raises((JobDiedError, BuildError)) as caught:
             launcher.result(handle)
         assert "secret of" not in str(caught.value)
+        if (name, kind) != ("exit.json", "folder"):
+            assert "exited with code 0" in str(caught.value)
+        launcher.submit(spec())
+        self.end(launcher, handle)
+
+    def test_a_job_that_stops_its_supervisor_is_killed_when_its_time_is_over(self, launcher, monkeypatch):
+        monkeypatch.setattr(docker, "OVERDUE_SECONDS", 0.5)
+        code = "import os, signal, time; os.kill(os.getppid(), signal.SIGSTOP); time.sleep(60)"
+        launcher._command = lambda *_: [PYTHON, "-c", code]
+        handle = launcher.submit(spec(), Limits(timeout_seconds=1))
+        self.end(launcher, handle)
+        with pytest.raises(JobDiedError, match="killed by signal 9"):
+            launcher.result(handle)
+
+    def test_a_job_that_logs_without_end_is_held_to_its_time(self, launcher):
+        code = "import sys\nwhile True: sys.stdout.write('x' * 65536)"
+        launcher._command = lambda *_: [PYTHON, "-c", code]
+        handle = launcher.submit(spec(), Limits(timeout_seconds=1))
+        self.end(launcher, handle)
+        with pytest.raises(JobDiedError, match=r"time limit of 1 s after [1-4]\."):
+            launcher.result(handle)
 
 
 @pytest.mark.parametrize(
@@ -287,4 +339,4 @@ def test_a_handle_of_nothing(make, tmp_path):
     assert launcher.state(handle) is JobState.ENDED
     launcher.cancel(handle)
     assert processes_of(tmp_path) == []
-    until(lambda: launcher.sweep() == [])
+    assert launcher.sweep() == []

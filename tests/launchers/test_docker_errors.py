@@ -7,7 +7,7 @@ import pytest
 docker_errors = pytest.importorskip("docker.errors", reason="the Docker SDK is not in the job half")
 
 from airflow_mlplat.errors import ConfigError, LaunchError  # noqa: E402
-from airflow_mlplat.launchers.docker_errors import told  # noqa: E402
+from airflow_mlplat.launchers.docker_errors import pull, told  # noqa: E402
 
 # Messages of Docker Engine 20.10, as it sent them.
 SAID = {
@@ -45,3 +45,20 @@ def test_no_answer(error):
 def test_others_pass():
     with pytest.raises(KeyError), told("look"):
         raise KeyError
+
+
+class Engine:
+    """An engine that says something while it pulls."""
+
+    def __init__(self, *lines: dict) -> None:
+        self.lines = lines
+
+    def pull(self, image, **how):
+        assert how == {"stream": True, "decode": True}
+        return iter(self.lines)
+
+
+def test_a_pull_that_fails_on_the_way():
+    pull(Engine({"status": "Downloading"}, {"status": "Done"}), "x")
+    with pytest.raises(LaunchError, match=r"cannot use image 'x': the disk of the Docker Engine's machine is full"):
+        pull(Engine({"status": "Downloading"}, {"error": "write /x: no space left on device"}), "x")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_mlplat.errors import ConfigError, JobDiedError
+from airflow_mlplat.errors import BuildError, ConfigError, JobDiedError, LimitError
 from airflow_mlplat.launchers.directory import JobDirectory, write_json
 from airflow_mlplat.launchers.ending import died
 
@@ -16,6 +16,8 @@ EXITED = {"reason": "exited", "exit_code": 3, "signal": None}
     ("ending", "message"),
     [
         (EXITED, "job kkkkkkkkkkkk exited with code 3 after 1.5 s, without a result. see the log"),
+        ({**EXITED, "exit_code": 0}, "exited with code 0 after 1.5 s, without a result. the build file, or a library"),
+        ({**EXITED, "signal": 9}, "killed by signal 9 (SIGKILL) after 1.5 s, without a result. somebody killed it, or"),
         ({**EXITED, "signal": 11}, "was killed by signal 11 (SIGSEGV) after"),
         ({**EXITED, "signal": 63}, "was killed by signal 63 (unknown) after"),
         ({"reason": "memory limit"}, "was ended over its memory limit of 256 MiB (it used 300 MiB) after"),
@@ -91,3 +93,27 @@ def test_a_full_disk(tmp_path, monkeypatch):
     write_json(tmp_path / "exit.json", {**EXITED, "seconds": 1})
     error = str(died(JobDirectory(tmp_path), "k"))
     assert f"exited with code 3 after 1.0 s; the disk of {tmp_path} is full, without a result. make room" in error
+
+
+@pytest.mark.parametrize(
+    "written", [[], 3, {}, {"reason": "exited"}, {"reason": "memory limit", "limits": 1, "seconds": 1}]
+)
+def test_what_is_no_ending_is_not_believed(tmp_path, written):
+    write_json(tmp_path / "exit.json", written)
+    assert "and its supervisor died" in str(died(JobDirectory(tmp_path), "k"))
+    assert "exited with code 3 after 2.0 s" in str(died(JobDirectory(tmp_path), "k", {**EXITED, "seconds": 2}))
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        (EXITED, JobDiedError),
+        ({**EXITED, "exit_code": 0}, BuildError),
+        ({"reason": "memory limit", "limits": LIMITS}, LimitError),
+        ({"reason": "memory limit", "limits": {"memory_bytes": None}}, JobDiedError),
+        ({"reason": "time limit", "limits": LIMITS}, JobDiedError),
+    ],
+    ids=str,
+)
+def test_what_would_end_so_again_is_the_users_to_mend(tmp_path, ending, kind):
+    assert type(died(JobDirectory(tmp_path), "k", ending)) is kind

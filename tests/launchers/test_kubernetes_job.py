@@ -84,7 +84,7 @@ def test_what_it_runs_and_sees(made, tmp_path):
     place, granted = str(tmp_path / "jobs/k"), str(tmp_path / "jobs/.kubernetes/k")
     pod = made(mounts=[Mount(place, place, writable=True), Mount("/store", granted), Mount("/all", str(tmp_path))])
     (container,) = pod["containers"]
-    assert container["command"][1:] == ["-m", "airflow_mlplat.launchers.contained", place]
+    assert container["command"][1:] == ["-I", "-m", "airflow_mlplat.launchers.contained", place]
     assert pod["volumes"] == [
         {"name": "platform", "persistentVolumeClaim": {"claimName": "c"}},
         {"name": "scratch", "emptyDir": {"sizeLimit": "64Mi"}},
@@ -120,7 +120,7 @@ def test_amounts():
     assert resources(Limits(), {}) == {}
     found = resources(Limits(memory_bytes=1 << 30, cpus=1.5), {"nvidia.com/gpu": 2})
     assert found == {"memory": "1073741824", "cpu": "1500m", "nvidia.com/gpu": "2"}
-    assert resources(Limits(cpus=0.0001), {}) == {"cpu": "1m"}
+    assert resources(Limits(cpus=0.01), {}) == {"cpu": "10m"}
 
 
 def test_gpus_are_given_to_jobs_whose_image_says_so(made):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_mlplat.errors import ConfigError, ContractError, JobDiedError, LaunchError
+from airflow_mlplat.errors import BuildError, ConfigError, ContractError, JobDiedError, LaunchError
 from airflow_mlplat.launchers import Handle, JobState, Limits, ProcessLauncher, code_version
 from airflow_mlplat.launchers.directory import JobDirectory
 from tests.launchers.suite import WORKER, LauncherSuite, processes_of, spec, until
@@ -115,7 +115,7 @@ class TestProcessLauncher(LauncherSuite):
         [
             ('{"contract_version": 99}', ContractError, "expected 1; got 99"),
             ('{"contract_version": 1}', JobDiedError, "left a malformed result"),
-            ("not JSON", JobDiedError, "without a result"),
+            ("not JSON", BuildError, "without a result"),
         ],
     )
     def test_a_malformed_result(self, launcher, content, error, message):

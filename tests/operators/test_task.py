@@ -39,6 +39,8 @@ def test_unknown_limits_are_told() -> None:
     assert limits_of(None).memory_bytes is None
     with pytest.raises(SpecError, match=r"unknown limits; expected cpus \| gpu \| memory_bytes.*; got cores"):
         limits_of({"cores": 4})
+    with pytest.raises(SpecError, match=r"got memory\. Did you mean 'memory_bytes'\?"):
+        limits_of({"memory": 4})
 
 
 @pytest.mark.parametrize(

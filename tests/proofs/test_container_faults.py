@@ -116,9 +116,9 @@ class GivenUp:
         """When the task started its job, in seconds since 1970: the job's lease is made then."""
         (spec,) = [
             path
-            for path in self.airflow.home.glob("jobs/*/launch.json")
+            for path in self.airflow.home.glob("jobs/*/told/launch.json")
             if json.loads(path.read_text())["labels"].get("run_id") == self.run
-            and '"train"' in path.with_name("spec.json").read_text()
+            and '"train"' in path.parent.with_name("spec.json").read_text()
         ]
         return spec.stat().st_mtime
 

@@ -37,7 +37,7 @@ def test_container_kill(proof: Proof, stack: Callable, tmp_path: Path, docker_en
     airflow.await_dag("kill")
     dice, victims = random.Random(SEED), {name: Victim(airflow, home, docker_client, name) for name in EPOCHS}
     expected = {name: victim.run() for name, victim in victims.items()}
-    periods = sum(victim.checkpoints == victim.steps // PERIOD for victim in victims.values())
+    periods = sum(victim.checkpoints >= victim.steps // PERIOD for victim in victims.values())
     proof.row(periods, "frameworks of 3 write a checkpoint in every period", "3", periods == 3)
 
     for kind, wanted in (("worker", WORKER_KILLS), ("job", JOB_KILLS)):
@@ -134,7 +134,7 @@ class Victim:
             assert time.monotonic() < end, f"{run}: no checkpoint"
             time.sleep(0.05)
         time.sleep(moment * self.seconds)
-        folder = files[0].parent.parent
+        folder = files[0].parent.parent  # jobs/KEY/work
         if (folder / "result.json").exists():
             return
         steps = [int(f.stem[len("step-") :]) for f in folder.rglob("step-*.npz")]
@@ -145,7 +145,7 @@ class Victim:
                     os.kill(task["pid"], signal.SIGKILL)
                     self.hit = True
         else:
-            running = self.docker.containers(filters={"label": f"airflow-mlplat.job={folder.name}"})
+            running = self.docker.containers(filters={"label": f"airflow-mlplat.job={folder.parent.name}"})
             for found in running:
                 self.docker.kill(found["Id"])
                 self.hit = True

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from airflow_mlplat.contract import JobSpec
+from airflow_mlplat.errors import MlplatError
 from airflow_mlplat.launchers import DockerLauncher, JobState, Limits
 from airflow_mlplat.launchers.follow import last_words
 from tests.proofs.conftest import Proof
@@ -30,20 +31,55 @@ WAITS = "import time\ndef build(params):\n    print('at work', flush=True)\n    
 HOSTILE = {
     "writes into the store": ("open({store!r} + '/blobs/x', 'w')", "Read-only file system"),
     "writes into its inputs' manifests": ("open(next(walk({store!r})), 'a')", "Permission denied"),
-    "writes into another job's directory": ("open({other!r} + '/x', 'w')", "No such file or directory"),
+    "writes into another job's directory": ("open({other!r} + '/work/x', 'w')", "No such file or directory"),
     "writes beside it": ("open('/opt/mlplat/x', 'w')", "Read-only file system"),
-    "reads another job's output": ("open({other!r} + '/result.json')", "No such file or directory"),
+    "reads another job's output": ("open({other!r} + '/work/log.txt')", "No such file or directory"),
     "reads another model in the store": ("open({model!r})", "No such file or directory"),
     "reads Airflow's database": ("open({home!r} + '/airflow.db')", "No such file or directory"),
     "reaches the network": ("socket.create_connection(('127.0.0.1', {port}), 3)", "Connection refused"),
     "reaches the internet": ("socket.create_connection(('1.1.1.1', 53), 3)", "Network is unreachable"),
     "reaches the Docker Engine": ("open('/var/run/docker.sock')", "No such file or directory"),
+    "renews its own lease": (
+        "os.utime(os.environ['HOME'].replace('work', 'told') + '/lease')",
+        "Read-only file system",
+    ),
     "becomes root": ("os.setuid(0)", "Operation not permitted"),
     "mounts": ("os.execvp('mount', ['mount', '-t', 'tmpfs', 'x', '/mnt'])", "must be superuser"),
     "forks without bound": ("[os.fork() for _ in range(10000)]", "Resource temporarily unavailable"),
     "eats memory without bound": ("bytearray(os.urandom(1 << 20)) * 8000", "over its memory limit of 1024 MiB"),
 }
 """What a build file tries, and what its user reads."""
+LEFTOVERS = {
+    "another job's result": "Path('result.json').write_text(json.dumps({{**RESULT, 'job_key': 'f' * 64}}))",
+    "another model's name": "model('champion')",
+    "a model out of another one": "model('x', parents=[{other_model!r}])",
+    "a link as its log": "Path('log.txt').unlink(); os.symlink({home!r} + '/airflow.db', 'log.txt')",
+    "a link as its outbox": "model('x'); os.rename('outbox', 'elsewhere'); os.symlink('elsewhere', 'outbox')",
+    "a pipe as its result": "os.mkfifo('result.json')",
+    "a result without end": "os.truncate(os.open('result.json', os.O_CREAT | os.O_RDWR), 1 << 40)",
+    "an ending that is none": "Path('exit.json').mkdir()",
+}
+"""What a hostile build file leaves behind, before it ends its job with exit code 0."""
+LEAVES = """
+import hashlib, json, os
+from pathlib import Path
+HERE = Path(os.environ['HOME'])
+RESULT = {{'job_key': HERE.parent.name, 'stage': 'train', 'outputs': {{}}, 'metrics': {{}}, 'stats': {{}},
+          'error': None, 'contract_version': 1}}
+def model(name, parents=()):
+    document = dict(format=1, kind='model', name=name, files={{}}, parents=list(parents))
+    content = json.dumps(document, sort_keys=True, separators=(',', ':')).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    path = HERE / f'outbox/manifests/model/{{digest}}.json'
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    output = dict(kind='model', name=name, digest=digest)
+    Path('result.json').write_text(json.dumps({{**RESULT, 'outputs': {{'model': output}}}}))
+def build(params):
+    os.chdir(HERE)
+    {code}
+    os._exit(0)
+"""
 PREFIX = """
 import os, socket
 def walk(folder):
@@ -57,8 +93,11 @@ def build(params):
 def test_isolation(
     proof: Proof, docker_engine: str, docker_client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import airflow_mlplat.hooks.jobs  # noqa: F401 - Airflow reads its variables, now, not those below
+
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MLPLAT_HOME", str(tmp_path))
     home = Home(tmp_path, docker_engine, docker_client)
     launcher = home.launcher
     other = launcher.submit(home.spec(WAITS), LIMITS, {"dag_id": "isolation"})
@@ -90,6 +129,9 @@ def test_isolation(
             flush=True,
         )
     proof.row(clear, "hostile build files fail with a clear message", f"{len(HOSTILE)}", clear == len(HOSTILE))
+    harmless = sum(home.leaves(name, code) for name, code in LEFTOVERS.items())
+    of = f"{len(LEFTOVERS)}"
+    proof.row(harmless, "hostile leftovers are told, and nothing is taken", of, harmless == len(LEFTOVERS))
     same = home.digest() == before
     proof.row("unchanged" if same else "changed", "store", "unchanged", same)
     lives = launcher.state(other) is JobState.RUNNING
@@ -116,7 +158,8 @@ def properties(inspected: dict, home: Home, directory: Path) -> dict[str, bool]:
         "memory": host["Memory"] == host["MemorySwap"] == LIMITS.memory_bytes,
         "processors": host["NanoCpus"] == 10**9,
         "processes": host["PidsLimit"] == LIMITS.processes,
-        "mounts": mounts == {str(directory): True, str(home.store.backend.root): False},
+        "mounts": mounts
+        == {f"{directory}/told": False, f"{directory}/work": True, str(home.store.backend.root): False},
         "variables": not any(name in json.dumps(config["Env"]) for name in SECRETS),
         "image by digest": inspected["Image"] == home.image,
     }
@@ -132,7 +175,7 @@ class Home:
         from airflow_mlplat.store import Sample, SpanWriter, open_store
 
         self.folder = folder
-        (folder / "airflow.db").write_text("not for jobs")
+        (folder / "airflow.db").write_text("not for jobs\n")
         self.store = open_store(folder / "store")
         with SpanWriter(self.store, "x", "2026-01-01", ["a", "b"]) as writer:
             for number in range(4):
@@ -157,6 +200,28 @@ class Home:
         while self.launcher.state(handle) is JobState.RUNNING:
             time.sleep(0.1)
         return last_words(self.launcher, handle)
+
+    def leaves(self, name: str, code: str) -> bool:
+        """Whether what a build file leaves behind becomes an error, and nothing in the store."""
+        from airflow_mlplat.hooks.jobs import JobHook
+
+        hook = JobHook()
+        text = LEAVES.format(code=code.format(other_model=self.model.to_json(), **self.places()))
+        handle = self.launcher.submit(self.spec(text), dataclasses.replace(LIMITS, timeout_seconds=30))
+        while self.launcher.state(handle) is JobState.RUNNING:
+            time.sleep(0.1)
+        logged = self.launcher.logs(handle, 0)[0]
+        try:
+            committed = hook.commit(self.launcher, handle)
+        except MlplatError as error:
+            told = str(error)
+        else:
+            told = f"TAKEN: {committed}" if committed.error is None else committed.error.message
+        good = "TAKEN" not in told and "not for jobs" not in told + logged
+        print(
+            f"leaves {name} | {told.split(' Its last log lines')[0][:200]}{'' if good else '   <-- WRONG'}", flush=True
+        )
+        return good
 
     def places(self) -> dict[str, object]:
         """Where hostile code looks."""
