@@ -45,6 +45,7 @@ ENVIRONMENT = {
     "MLPLAT_IMAGES": "Images of containers, {name} for tensorflow, mxnet, caffe or prep. "
     "Default: airflow-mlplat/{name}:latest",
     "MLPLAT_SECRETS": "Folder of the files that a container may see by limits secrets. Default: $MLPLAT_HOME/secrets",
+    "MLPLAT_KUBERNETES": "JSON file about the cluster of launcher='kubernetes' (docs/kubernetes.md). Default: none",
     "MLPLAT_ORPHAN_SECONDS": "A job that no task has looked at for so many seconds ends itself. Default: 900",
 }
 """Every environment variable the package reads: by `hooks.settings`, when asked, never at import; `CACHE` and

@@ -34,7 +34,9 @@ with DAG(
         "frameworks": Param(
             FRAMEWORKS[:2], type="array", examples=FRAMEWORKS, items={"type": "string", "enum": FRAMEWORKS}
         ),
-        "launcher": Param("process", type="string", enum=["process", "docker"], description="Where jobs run"),
+        "launcher": Param(
+            "process", type="string", enum=["process", "docker", "kubernetes"], description="Where jobs run"
+        ),
         "require_approval": Param(False, type="boolean", description="Ask a person before the promotion"),
     },
     doc_md=__doc__,

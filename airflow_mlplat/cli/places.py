@@ -28,7 +28,7 @@ def store() -> Store:
 
 def launchers() -> list[Launcher]:
     """All launchers of this installation."""
-    from airflow_mlplat.hooks.launchers import LAUNCHERS
+    from airflow_mlplat.hooks.launchers import launchers
     from airflow_mlplat.hooks.settings import load_settings
 
-    return [make(load_settings()) for make in LAUNCHERS.values()]
+    return launchers(load_settings())

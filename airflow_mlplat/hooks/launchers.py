@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from airflow_mlplat.contract import JobSpec
 from airflow_mlplat.errors import ConfigError, LaunchError, SpecError
 from airflow_mlplat.hooks.settings import Settings
-from airflow_mlplat.launchers import DockerLauncher, Launcher, ProcessLauncher
+from airflow_mlplat.launchers import DockerLauncher, KubernetesLauncher, Launcher, ProcessLauncher
 from airflow_mlplat.launchers.docker_errors import NO_ANSWER
+from airflow_mlplat.launchers.kubernetes_options import read_options
 
 if TYPE_CHECKING:
     from docker import APIClient
+    from kubernetes.client import ApiClient
 
 
 def launcher(name: str, settings: Settings) -> Launcher:
@@ -43,6 +45,20 @@ def _docker(settings: Settings) -> Launcher:
     )
 
 
+def _kubernetes(settings: Settings) -> Launcher:
+    if settings.kubernetes is None:
+        raise ConfigError("the kubernetes launcher is told of no cluster", fix="set MLPLAT_KUBERNETES")
+    options = read_options(settings.kubernetes)
+    return KubernetesLauncher(
+        settings.jobs,
+        options,
+        lambda: kubernetes_client(options.conn_id),
+        settings.orphan_seconds,
+        settings.job_variables,
+        grant=readable,
+    )
+
+
 def docker_engine(url: str) -> APIClient:
     """A client of the Docker Engine at a URL, by the provider's hook.
 
@@ -65,6 +81,30 @@ def docker_engine(url: str) -> APIClient:
         ) from error
 
 
+def kubernetes_client(conn_id: str | None) -> ApiClient:
+    """A client of a cluster's API server, by the provider's hook.
+
+    Args:
+        conn_id: Airflow connection; None: the cluster that this process runs in, or ~/.kube/config.
+
+    Raises:
+        ConfigError: The provider is not installed, or there is no such connection or file.
+    """
+    try:
+        from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+    except ImportError as error:
+        fix = "pip install 'airflow-mlplat[kubernetes]'"
+        raise ConfigError("the kubernetes launcher needs Airflow's Kubernetes provider", got=error, fix=fix) from error
+    from airflow.sdk.exceptions import AirflowException
+    from kubernetes.config import ConfigException
+
+    try:
+        return KubernetesHook(conn_id=conn_id, kubernetes_conn_id=None).get_conn()
+    except (AirflowException, ConfigException) as error:
+        fix = "set conn_id, in the file that MLPLAT_KUBERNETES names, to a connection of type kubernetes"
+        raise ConfigError("nothing says where the Kubernetes cluster is", got=error, fix=fix) from error
+
+
 def readable(spec: JobSpec, folder: Path) -> Path | None:
     """The folder that a job sees as its store: see `container.Grant`.
 
@@ -80,4 +120,13 @@ def readable(spec: JobSpec, folder: Path) -> Path | None:
     return folder
 
 
-LAUNCHERS: dict[str, Callable[[Settings], Launcher]] = {"process": _process, "docker": _docker}
+def launchers(settings: Settings) -> list[Launcher]:
+    """All launchers that the installation may have started jobs with."""
+    return [make(settings) for make in LAUNCHERS.values() if make is not _kubernetes or settings.kubernetes]
+
+
+LAUNCHERS: dict[str, Callable[[Settings], Launcher]] = {
+    "process": _process,
+    "docker": _docker,
+    "kubernetes": _kubernetes,
+}

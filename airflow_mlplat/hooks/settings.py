@@ -25,6 +25,7 @@ class Settings:
         orphan_seconds: A job that no task has looked at for so long ends itself.
         docker_url: Of the Docker Engine that runs jobs in containers.
         images: Names of the images that jobs run in, with `{name}`.
+        kubernetes: File of `KubernetesOptions`; None: there is no cluster.
         secrets: Folder of the files that jobs in containers may ask for.
     """
 
@@ -37,6 +38,7 @@ class Settings:
     orphan_seconds: float
     docker_url: str
     images: str
+    kubernetes: Path | None
     secrets: Path
 
     @property
@@ -77,5 +79,6 @@ def load_settings() -> Settings:
         orphan_seconds=orphan_seconds,
         docker_url=os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock",
         images=os.environ.get("MLPLAT_IMAGES") or IMAGES,
+        kubernetes=Path(os.environ["MLPLAT_KUBERNETES"]) if os.environ.get("MLPLAT_KUBERNETES") else None,
         secrets=Path(os.environ.get("MLPLAT_SECRETS") or home / "secrets").absolute(),
     )

@@ -8,39 +8,36 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
-import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlplat.contract import OUTBOX, JobResult, JobSpec, digest
+from airflow_mlplat.contract import JobSpec
 from airflow_mlplat.errors import LaunchError, MlplatError
 from airflow_mlplat.launchers import container, ending
 from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
-from airflow_mlplat.launchers.container import local_store
+from airflow_mlplat.launchers.container_launcher import ContainerLauncher
 from airflow_mlplat.launchers.directory import JobDirectory, read_json
-from airflow_mlplat.launchers.directory_launcher import DirectoryLauncher, fresh
 from airflow_mlplat.launchers.docker_container import container_config, has_gpu
 from airflow_mlplat.launchers.docker_errors import pull, told
 from airflow_mlplat.launchers.docker_state import LIVING, ended, living, seconds
-from airflow_mlplat.launchers.start import Launch, prepare
+from airflow_mlplat.launchers.start import Launch
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 CONFLICT = HTTPStatus.CONFLICT
 LOG = logging.getLogger(__name__)
-INSTALLATION_LABEL, JOB_LABEL = "airflow-mlplat.installation", "airflow-mlplat.job"
 STOP_SECONDS = 3
 """Between SIGTERM, after which the supervisor in the container ends the job, and SIGKILL."""
 OVERDUE_SECONDS = 30
 """So long after its time limit a container is killed: the supervisor in it, which user code may stop, did not."""
 
 
-class DockerLauncher(DirectoryLauncher):
+class DockerLauncher(ContainerLauncher):
     """The launcher for a Docker Engine whose machine sees our folders under the same paths.
 
     Args:
@@ -70,10 +67,8 @@ class DockerLauncher(DirectoryLauncher):
         keep_days: float = 7,
         command: Callable[[JobSpec, Path], list[str]] = container.runtime_command,
     ) -> None:
-        super().__init__(jobs, orphan_seconds, keep_days)
-        self._connect, self._images = engine, images
-        self._variables, self._grant, self._command = dict(variables or {}), grant, command
-        self._secrets = secrets
+        super().__init__(jobs, orphan_seconds, variables, grant=grant, keep_days=keep_days, command=command)
+        self._connect, self._images, self._secrets = engine, images, secrets
         self._engine: APIClient | None = None
 
     @property
@@ -99,50 +94,37 @@ class DockerLauncher(DirectoryLauncher):
             gpu = wanted == "required" or (wanted == "auto" and has_gpu(self.engine))
         return container.checked_image(name, found["Id"] + container.GPU_SUFFIX * gpu, found["Config"]["Labels"])
 
-    def directory(self, handle: Handle) -> JobDirectory:
-        """A job's directory, of which the job writes in a part alone."""
-        return JobDirectory(Path(handle.directory), apart=True)
+    def told(self, doing: str) -> AbstractContextManager[None]:
+        """See `docker_errors.told`."""
+        return told(doing)
 
-    def outbox(self, handle: Handle) -> Path | None:
-        """See `Launcher.outbox`."""
-        return self.directory(handle).outbox
-
-    def submit(self, spec: JobSpec, limits: Limits | None = None, labels: Mapping[str, str] | None = None) -> Handle:
-        """See `Launcher.submit`."""
-        handle = self.handle(spec)
-        directory = self.directory(handle)
-        with directory.submitting(), told(f"start job {spec.key[:12]}"):
-            found = self._inspect(directory)
-            if found is not None and found["State"]["Status"] in LIVING:
-                directory.renew_lease()
-                return handle
-            if found is not None:  # it has ended, or whoever made it died before it was started
-                self._remove(found["Id"])
-            if fresh(directory, spec, math.inf):  # what it made is in its outbox alone
-                directory.renew_lease()
-                return handle
-            self._start(spec, directory, limits or Limits(), dict(labels or {}))
-        return handle
-
-    def _start(self, spec: JobSpec, directory: JobDirectory, limits: Limits, labels: dict[str, str]) -> None:
+    def check(self, spec: JobSpec, limits: Limits) -> list[container.Mount]:
+        """See `ContainerLauncher.check`."""
         container.check_reach(spec, limits)
-        shared = container.secret_mounts(limits, self._secrets) + container.cache_mounts(spec, self._variables)
-        labels = {**labels, INSTALLATION_LABEL: self.installation, JOB_LABEL: spec.key}
-        cache = self._variables if local_store(spec) is None else {}
-        command = self._command(spec, directory.work)
-        variables = {**cache, OUTBOX: str(directory.outbox)}
-        launch = Launch(command, limits, self.orphan_seconds, labels, variables)
-        prepare(directory, spec, launch)
-        container.hand_over(directory)
-        readable = None if self._grant is None else self._grant(spec, directory.store)
-        mounts = container.mounts(directory, spec, readable) + shared
-        config = container_config(self.engine, directory, launch, spec.image, mounts)
+        return container.secret_mounts(limits, self._secrets) + container.cache_mounts(spec, self._variables)
+
+    def vacate(self, directory: JobDirectory) -> bool:
+        """See `ContainerLauncher.vacate`."""
+        found = self._inspect(directory)
+        if found is not None and found["State"]["Status"] in LIVING:
+            return True
+        if found is not None:  # it has ended, or whoever made it died before it was started
+            self._remove(found["Id"])
+        return False
+
+    def start(self, directory: JobDirectory, launch: Launch, image: str, mounts: list[container.Mount]) -> None:
+        """See `ContainerLauncher.start`."""
+        config = container_config(self.engine, directory, launch, image, mounts)
         made = self.engine.create_container_from_config(config, name=self._container_name(directory))
         try:
             self.engine.start(made["Id"])
         except Exception:
             self._remove(made["Id"])
             raise
+
+    def remove(self, directory: JobDirectory) -> None:
+        """See `ContainerLauncher.remove`."""
+        self._remove(self._container_name(directory))
 
     def state(self, handle: Handle) -> JobState:
         """See `Launcher.state`."""
@@ -162,16 +144,6 @@ class DockerLauncher(DirectoryLauncher):
         with told(f"look at job {directory.path.name[:12]}"):
             found = self._inspect(directory)
         return found is not None and living(found)
-
-    def result(self, handle: Handle) -> JobResult:
-        """See `Launcher.result`. A container that ended well is removed; others stay for `sweep`."""
-        result = super().result(handle)
-        if result.error is None:
-            directory = self.directory(handle)
-            with told(f"remove the container of job {handle.job_key[:12]}"):
-                self._remove(self._container_name(directory))
-            shutil.rmtree(directory.store, ignore_errors=True)
-        return result
 
     def died(self, directory: JobDirectory, job_key: str) -> MlplatError:
         """How the job ended, if need be by what the engine says of its container."""
@@ -200,36 +172,6 @@ class DockerLauncher(DirectoryLauncher):
                     return
                 found = now
 
-    def sweep(self) -> list[str]:
-        """See `Launcher.sweep`. No engine is asked where no job was ever started in a container."""
-        swept = []
-        for path in sorted(self.jobs.glob("*/told")):
-            handle = Handle(self.name, path.parent.name, str(path.parent))
-            try:
-                if self._sweep_one(handle):
-                    swept.append(handle.job_key)
-            except FileNotFoundError:  # removed meanwhile
-                continue
-            except LaunchError as error:
-                LOG.warning("Cannot sweep %s: %s", path.parent, error)
-        return swept
-
-    def _sweep_one(self, handle: Handle) -> bool:
-        directory = self.directory(handle)
-        age = time.time() - directory.lease.stat().st_mtime
-        if age <= min(self.orphan_seconds + 60, self.keep_days * 86400):
-            return False
-        if self.alive(directory):
-            # The supervisor in the container ends itself; this is for one that is stuck.
-            self.cancel(handle)
-            return True
-        if age <= self.keep_days * 86400:
-            return False
-        with directory.submitting(), told(f"remove the container of job {handle.job_key[:12]}"):
-            self._remove(self._container_name(directory))
-            shutil.rmtree(directory.path)
-        return True
-
     def _inspect(self, directory: JobDirectory) -> dict[str, Any] | None:
         from docker.errors import NotFound
 
@@ -254,11 +196,3 @@ class DockerLauncher(DirectoryLauncher):
         except APIError as error:
             if error.status_code != CONFLICT:  # another task, which waits for the same job, removes it
                 raise
-
-    @property
-    def installation(self) -> str:
-        """The value of `INSTALLATION_LABEL`: two installations on one engine may have jobs of the same key."""
-        return digest(str(self.jobs))[:12]
-
-    def _container_name(self, directory: JobDirectory) -> str:
-        return f"mlplat-{directory.path.name[:24]}-{self.installation}"

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from airflow_mlplat.errors import BuildError, JobDiedError, LimitError, MlplatError
+from airflow_mlplat.errors import BuildError, ConfigError, JobDiedError, LimitError, MlplatError
 from airflow_mlplat.launchers.directory import JobDirectory, read_json
 
 LOG_LINES = 20
@@ -18,17 +18,26 @@ FULL_BYTES = 1 << 20
 def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = None) -> MlplatError:
     """The error that says how this job ended, with the last lines of its log.
 
-    A user's error, LimitError or BuildError, if it would end in the same way again; else a JobDiedError.
+    A user's error, LimitError, BuildError or ConfigError, if it would end in the same way again; else a JobDiedError.
 
     Args:
         directory: The job's.
         job_key: Its key.
-        ending: What is known of its end where there is no `exit.json`, in its form.
+        ending: What is known of its end where there is no `exit.json`, in its form; or where that says only that it
+            was stopped, and this says by what.
     """
     job = f"job {job_key[:12]}"
     if not directory.path.exists():
         return JobDiedError(f"{job} has no directory any more", got=str(directory.path), fix="run the task again")
-    told = _told(read_json(directory.exit)) or _told(ending)
+    known = read_json(directory.exit)
+    if (
+        ending is not None
+        and ending["reason"] == "cluster"
+        and isinstance(known, dict)
+        and known.get("reason") == "stopped"
+    ):
+        known = None  # it was the cluster that stopped it
+    told = _told(known) or _told(ending)
     if told is None:
         what, fix = f"{job} and its supervisor died", "run the task again; it goes on from the last checkpoint"
         log = directory.tail(directory.log, LOG_LINES) or directory.tail(directory.supervisor_log, LOG_LINES)
@@ -54,12 +63,14 @@ def _told(ending: Any) -> _Told | None:
     try:
         describe, fix = _REASONS.get(ending["reason"]) or _exit_reason(ending)
         seconds = f" after {ending['seconds']:.1f} s" if "seconds" in ending else ""
-        return _Told(describe(ending) + seconds, fix, _kind(ending))
+        return _Told(describe(ending) + seconds, ending.get("fix", fix), _kind(ending))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 
 def _kind(ending: dict[str, Any]) -> type[MlplatError]:
+    if ending.get("user"):
+        return ConfigError
     if ending["reason"] == "memory limit" and ending["limits"]["memory_bytes"]:
         return LimitError
     return BuildError if ending["reason"] == "exited" and ending["exit_code"] == 0 else JobDiedError
@@ -109,6 +120,7 @@ _REASONS: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
     "cancelled": (lambda e: "was cancelled", "run the task again if that was not meant"),
     "stopped": (lambda e: "was stopped from outside", "see what stopped it; the next run goes on from its checkpoint"),
     "gone": (lambda e: "lost its container", "see who removed it; the next run goes on from the last checkpoint"),
+    "cluster": (lambda e: e["told"], "run the task again; it goes on from the last checkpoint"),
     "orphaned": (
         lambda e: f"ended itself, as no task had looked at it for {e['orphan_seconds']} s",
         "see that the triggerer runs, or raise MLPLAT_ORPHAN_SECONDS",

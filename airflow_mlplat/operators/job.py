@@ -31,7 +31,7 @@ class JobOperator(BaseOperator):
     share one job. A task that lost its worker finds the living job again.
 
     Args:
-        launcher: `process` or `docker`. (templated)
+        launcher: `process`, `docker` or `kubernetes`. (templated)
         limits: Fields of `Limits`: `memory_bytes`, `timeout_seconds`, `gpu`, …. (templated)
         partition: Overrides what the run says, `2026-01-31`. (templated)
         deferrable: Wait in the triggerer, without a worker's slot.

@@ -36,7 +36,7 @@ def test_an_unknown_launcher_and_a_missing_build_file_are_told(hook, tmp_path: P
 
     with pytest.raises(SpecError, match=r"that is no name .*; expected letters, digits, .*; got 'a@b'"):
         hook.spec("train", "a@b", where=Where("process"), params={}, inputs={})
-    with pytest.raises(SpecError, match=r"unknown launcher; expected docker \| process; got 'abacus'"):
+    with pytest.raises(SpecError, match=r"unknown launcher; expected docker \| kubernetes \| process; got 'abacus'"):
         hook.launcher("abacus")
     with pytest.raises(BuildError, match=r"build file '.*net.py' does not exist"):
         hook.put_build_file(tmp_path / "net.py")

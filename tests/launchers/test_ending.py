@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_mlplat.errors import BuildError, JobDiedError, LimitError
+from airflow_mlplat.errors import BuildError, ConfigError, JobDiedError, LimitError
 from airflow_mlplat.launchers.directory import JobDirectory, write_json
 from airflow_mlplat.launchers.ending import died
 
@@ -64,6 +64,22 @@ def test_what_the_job_says_of_its_end_counts_more(tmp_path):
     directory = JobDirectory(tmp_path)
     write_json(directory.exit, {"reason": "cancelled", "seconds": 1})
     assert "was cancelled" in str(died(directory, "k", {**EXITED, "seconds": 2}))
+
+
+def test_what_the_cluster_says_of_who_stopped_a_job_counts_more(tmp_path):
+    directory = JobDirectory(tmp_path)
+    write_json(directory.exit, {"reason": "stopped", "seconds": 1})
+    told = {"reason": "cluster", "told": "was ended by the cluster (Evicted: full)", "fix": "make room", "seconds": 2}
+    assert "was ended by the cluster (Evicted: full) after 2.0 s, without a result. make room" in str(
+        died(directory, "k", told)
+    )
+    assert "was stopped from outside" in str(died(directory, "k", {**EXITED, "seconds": 2}))
+
+
+@pytest.mark.parametrize(("user", "kind"), [(True, ConfigError), (False, JobDiedError)])
+def test_a_job_that_did_not_begin_is_tried_again_unless_that_is_no_use(tmp_path, user, kind):
+    write_json(tmp_path / "exit.json", {"reason": "cluster", "told": "did not begin", "user": user, "seconds": 2})
+    assert type(died(JobDirectory(tmp_path), "k")) is kind
 
 
 def test_a_container_that_is_gone(tmp_path):

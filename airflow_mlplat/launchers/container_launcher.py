@@ -1,0 +1,158 @@
+"""What launchers have in common that run each job in a container: all but what their engine is asked."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from airflow_mlplat.contract import OUTBOX, JobResult, JobSpec, digest
+from airflow_mlplat.errors import LaunchError
+from airflow_mlplat.launchers import container
+from airflow_mlplat.launchers.base import Handle, Limits
+from airflow_mlplat.launchers.directory import JobDirectory, read_json
+from airflow_mlplat.launchers.directory_launcher import DirectoryLauncher, fresh
+from airflow_mlplat.launchers.start import Launch, prepare
+
+LOG = logging.getLogger(__name__)
+INSTALLATION_LABEL, JOB_LABEL = "airflow-mlplat.installation", "airflow-mlplat.job"
+LAUNCHER_LABEL = "airflow-mlplat.launcher"
+
+
+class ContainerLauncher(DirectoryLauncher):
+    """The half of a `Launcher` that prepares containers' folders and says when they are started and removed.
+
+    Args:
+        jobs: Folder of the jobs' directories.
+        orphan_seconds: A job that nobody asked for its state for so long ends itself.
+        variables: Environment variables that every job gets.
+        grant: Says which folder a job sees as its store; None: none.
+        keep_days: How long `sweep` leaves what an ended job left.
+        command: What to run for a spec in a directory, instead of the runtime.
+    """
+
+    def __init__(
+        self,
+        jobs: Path,
+        orphan_seconds: float = 900,
+        variables: Mapping[str, str] | None = None,
+        *,
+        grant: container.Grant | None = None,
+        keep_days: float = 7,
+        command: Callable[[JobSpec, Path], list[str]] = container.runtime_command,
+    ) -> None:
+        super().__init__(jobs, orphan_seconds, keep_days)
+        self._variables, self._grant, self._command = dict(variables or {}), grant, command
+
+    def directory(self, handle: Handle) -> JobDirectory:
+        """A job's directory, of which the job writes in a part alone."""
+        return JobDirectory(Path(handle.directory), apart=True)
+
+    def outbox(self, handle: Handle) -> Path | None:
+        """See `Launcher.outbox`."""
+        return self.directory(handle).outbox
+
+    def told(self, doing: str) -> AbstractContextManager[None]:
+        """Turns what the engine and its client raise into errors of ours."""
+        raise NotImplementedError
+
+    def check(self, spec: JobSpec, limits: Limits) -> list[container.Mount]:
+        """What a job with these limits sees beside what every job does.
+
+        Raises:
+            ConfigError: This engine cannot run the job so.
+        """
+        raise NotImplementedError
+
+    def vacate(self, directory: JobDirectory) -> bool:
+        """Remove the container of a job that has ended; whether there is one of a living job instead."""
+        raise NotImplementedError
+
+    def start(self, directory: JobDirectory, launch: Launch, image: str, mounts: list[container.Mount]) -> None:
+        """Start the container of a job whose directory is prepared."""
+        raise NotImplementedError
+
+    def remove(self, directory: JobDirectory) -> None:
+        """Remove the container of a job that has ended, if it is there."""
+        raise NotImplementedError
+
+    def submit(self, spec: JobSpec, limits: Limits | None = None, labels: Mapping[str, str] | None = None) -> Handle:
+        """See `Launcher.submit`."""
+        handle = self.handle(spec)
+        directory = self.directory(handle)
+        with directory.submitting(), self.told(f"start job {spec.key[:12]}"):
+            # A good result is never too old: what the job made is in its outbox alone.
+            if self.vacate(directory) or fresh(directory, spec, math.inf):
+                directory.renew_lease()
+            else:
+                self._start(spec, directory, limits or Limits(), dict(labels or {}))
+        return handle
+
+    def _start(self, spec: JobSpec, directory: JobDirectory, limits: Limits, labels: dict[str, str]) -> None:
+        others = self.check(spec, limits)
+        labels = {**labels, INSTALLATION_LABEL: self.installation, JOB_LABEL: spec.key, LAUNCHER_LABEL: self.name}
+        cache = self._variables if container.local_store(spec) is None else {}
+        variables = {**cache, OUTBOX: str(directory.outbox)}
+        launch = Launch(self._command(spec, directory.work), limits, self.orphan_seconds, labels, variables)
+        prepare(directory, spec, launch)
+        container.hand_over(directory)
+        readable = None if self._grant is None else self._grant(spec, directory.store)
+        self.start(directory, launch, spec.image, container.mounts(directory, spec, readable) + others)
+
+    def result(self, handle: Handle) -> JobResult:
+        """See `Launcher.result`. A container that ended well is removed; others stay for `sweep`."""
+        directory, result = self.directory(handle), super().result(handle)
+        if result.error is None:
+            with self.told(f"remove the container of job {handle.job_key[:12]}"):
+                self.remove(directory)
+            shutil.rmtree(directory.store, ignore_errors=True)
+        return result
+
+    def sweep(self) -> list[str]:
+        """See `Launcher.sweep`. No engine is asked where no job was ever started by this launcher."""
+        swept = []
+        for path in sorted(self.jobs.glob("*/told")):
+            labels = (read_json(path / "launch.json") or {}).get("labels", {})
+            if labels.get(LAUNCHER_LABEL) != self.name:
+                continue
+            handle = Handle(self.name, path.parent.name, str(path.parent))
+            try:
+                if self._sweep_one(handle):
+                    swept.append(handle.job_key)
+            except FileNotFoundError:  # removed meanwhile
+                continue
+            except LaunchError as error:
+                LOG.warning("Cannot sweep %s: %s", path.parent, error)
+        return swept
+
+    def _sweep_one(self, handle: Handle) -> bool:
+        directory = self.directory(handle)
+        age = time.time() - directory.lease.stat().st_mtime
+        if age <= min(self.orphan_seconds + 60, self.keep_days * 86400):
+            return False
+        if self.alive(directory):
+            # The supervisor in the container ends itself; this is for one that is stuck.
+            self.cancel(handle)
+            return True
+        if age <= self.keep_days * 86400:
+            return False
+        with directory.submitting(), self.told(f"remove the container of job {handle.job_key[:12]}"):
+            self.remove(directory)
+            shutil.rmtree(directory.path)
+        return True
+
+    def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:
+        """See `Launcher.cancel`."""
+        raise NotImplementedError
+
+    @property
+    def installation(self) -> str:
+        """The value of `INSTALLATION_LABEL`: two installations on one engine may have jobs of the same key."""
+        return digest(str(self.jobs))[:12]
+
+    def _container_name(self, directory: JobDirectory) -> str:
+        return f"mlplat-{directory.path.name[:24]}-{self.installation}"

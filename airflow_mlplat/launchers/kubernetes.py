@@ -1,0 +1,248 @@
+"""Run jobs in pods of a Kubernetes cluster, one Job of one pod for each.
+
+A Job's name follows from the job's key, so that a job is found again, whoever started it, and never started twice. Its
+uid is kept beside the jobs' directories: a Job of that name which somebody else has made since is not ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlplat.contract import CACHE, JobSpec, digest
+from airflow_mlplat.errors import ConfigError, LaunchError, MlplatError
+from airflow_mlplat.launchers import container, ending
+from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
+from airflow_mlplat.launchers.container import Mount
+from airflow_mlplat.launchers.container_launcher import INSTALLATION_LABEL, JOB_LABEL, ContainerLauncher
+from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.kubernetes_claim import Claim, Seen
+from airflow_mlplat.launchers.kubernetes_cluster import Cluster
+from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost
+from airflow_mlplat.launchers.kubernetes_errors import told
+from airflow_mlplat.launchers.kubernetes_job import job_manifest, pod_spec
+from airflow_mlplat.launchers.kubernetes_options import KubernetesOptions
+from airflow_mlplat.launchers.start import Launch
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+LOG = logging.getLogger(__name__)
+FORCE_SECONDS = 3.5
+"""How long a pod may take to end until it is killed."""
+OUTAGE_SECONDS = 60
+"""For how long jobs count as what they were when the API server answered last: it may be upgraded."""
+START_SECONDS = 1
+"""How long a new Job's pod is waited for, so that it is not made behind the back of who deletes the Job."""
+
+
+class KubernetesLauncher(ContainerLauncher):
+    """The launcher for a cluster whose nodes mount the volume that holds our folders.
+
+    What a pod reaches over the network is not said here: isolate jobs by a NetworkPolicy that selects the label
+    `app.kubernetes.io/name: airflow-mlplat`. Without one they reach all that the cluster does.
+
+    Args:
+        jobs: Folder of the jobs' directories, in the volume.
+        options: Of the cluster.
+        connect: Makes a client of its API server; called when it is first needed.
+        orphan_seconds: A job that nobody asked for its state for so long ends itself.
+        variables: Environment variables that every job gets.
+        grant: Says which folder a job sees as its store; None: none.
+        keep_days: How long `sweep`, and the cluster, leave what an ended job left.
+        command: What to run for a spec in a directory, instead of the runtime.
+    """
+
+    name = "kubernetes"
+    own_folder = ".kubernetes"
+    """Beside the jobs' directories: the uids of their Jobs; there once one was started."""
+
+    def __init__(
+        self,
+        jobs: Path,
+        options: KubernetesOptions,
+        connect: Callable[[], ApiClient],
+        orphan_seconds: float = 900,
+        variables: Mapping[str, str] | None = None,
+        *,
+        grant: container.Grant | None = None,
+        keep_days: float = 7,
+        command: Callable[[JobSpec, Path], list[str]] = container.runtime_command,
+    ) -> None:
+        super().__init__(jobs, orphan_seconds, variables, grant=grant, keep_days=keep_days, command=command)
+        self._options, self._connect = options, connect
+        self._cluster: Cluster | None = None
+        self._seen: dict[str, tuple[float, Seen | None]] = {}
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster, connected once."""
+        if self._cluster is None:
+            self._cluster = Cluster(self._connect(), self._options.namespace)
+        return self._cluster
+
+    def image(self, framework: str | None, limits: Limits | None = None) -> Image:
+        """See `Launcher.image`; the name that the options give, as the cluster does not tell what is in an image."""
+        role = framework or container.PREP
+        found = self._options.images.get(role)
+        if found is None:
+            raise ConfigError(
+                f"the options of Kubernetes name no image for {role!r}", expected=sorted(self._options.images),
+                fix="add it to images: scripts/images --describe prints it",
+            )  # fmt: skip
+        gpu = limits is not None and (limits.gpu == "required" or (limits.gpu == "auto" and self._has_gpu()))
+        labels = {container.CODE_LABEL: found["code_version"], container.CONTRACT_LABEL: str(found["contract_version"])}
+        return container.checked_image(found["image"], found["image"] + container.GPU_SUFFIX * gpu, labels)
+
+    def told(self, doing: str) -> AbstractContextManager[None]:
+        """See `kubernetes_errors.told`."""
+        return told(doing)
+
+    def check(self, spec: JobSpec, limits: Limits) -> list[container.Mount]:
+        """See `ContainerLauncher.check`; secrets are no files of ours, see `pod_spec`."""
+        others = [name for name in ("processes", "network") if getattr(limits, name) is not None]
+        if others:
+            raise ConfigError(
+                f"the kubernetes launcher cannot limit {', '.join(others)}",
+                fix="leave them out: nodes limit processes (podPidsLimit), a NetworkPolicy the network",
+            )
+        if limits.secrets and self._options.secret is None:
+            fix = (
+                "make a Kubernetes Secret with these keys, and name it in the file that MLPLAT_KUBERNETES names: secret"
+            )
+            raise ConfigError(f"there is no secret {limits.secrets[0]!r}", fix=fix)
+        cache = self._variables.get(CACHE)
+        return [] if cache is None or container.local_store(spec) else [Mount(cache, cache, writable=True)]
+
+    def vacate(self, directory: JobDirectory) -> bool:
+        """See `ContainerLauncher.vacate`."""
+        claim = self._claim(directory)
+        seen = claim.look()
+        if seen is not None and seen.life is not Life.ENDED:
+            claim.record(seen.uid)
+            return True
+        if seen is not None:
+            if seen.pod is not None and is_lost(seen.pod):
+                directory.ask_to_end()  # its node may only be out of the cluster's sight
+            claim.end(seen, time.monotonic() + FORCE_SECONDS)
+        claim.check_free()
+        return False
+
+    def start(self, directory: JobDirectory, launch: Launch, image: str, mounts: list[container.Mount]) -> None:
+        """See `ContainerLauncher.start`."""
+        pod, claim = pod_spec(self._options, directory, launch, image, mounts), self._claim(directory)
+        claim.create(job_manifest(claim.name, launch, pod, int(self.keep_days * 86400)))
+
+    def state(self, handle: Handle) -> JobState:
+        """See `Launcher.state`. A job whose pod cannot start, or did not in time, is given up."""
+        directory = self.directory(handle)
+        directory.renew_lease()
+        claim, seen = self._claim(directory), self._look(directory)
+        if seen is None or seen.life is Life.ENDED:
+            return JobState.ENDED
+        with told(f"give up job {handle.job_key[:12]}"):
+            hindered = claim.stuck(seen, self._options.pending_seconds)
+            if hindered is None:
+                return JobState.RUNNING
+            claim.end(seen, time.monotonic() + FORCE_SECONDS)
+        _note(directory, claim, seen, {"reason": "cluster", **hindered.to_json()})
+        return JobState.ENDED
+
+    def alive(self, directory: JobDirectory) -> bool:
+        """Whether the job's pod has not ended."""
+        seen = self._look(directory)
+        return seen is not None and seen.life is not Life.ENDED
+
+    def _look(self, directory: JobDirectory) -> Seen | None:
+        """What the cluster has of a job; what it had a short time ago, while its API server does not answer."""
+        key = directory.path.name
+        try:
+            with told(f"look at job {key[:12]}"):
+                seen = self._claim(directory).look()
+        except LaunchError as error:
+            when, seen = self._seen.get(key, (-OUTAGE_SECONDS, None))
+            if time.monotonic() - when > OUTAGE_SECONDS:
+                raise
+            LOG.warning("Asking again: %s", error)
+            return seen
+        self._seen[key] = time.monotonic(), seen
+        return seen
+
+    def remove(self, directory: JobDirectory) -> None:
+        """See `ContainerLauncher.remove`."""
+        claim = self._claim(directory)
+        seen = claim.look()
+        if seen is not None:
+            claim.delete(seen)
+
+    def died(self, directory: JobDirectory, job_key: str) -> MlplatError:
+        """How the job ended, if need be by what the cluster says of its pod."""
+        with told(f"look at job {job_key[:12]}"):
+            seen = self._claim(directory).look()
+        pod = None if seen is None else seen.pod
+        return ending.died(directory, job_key, {"reason": "gone"} if pod is None else ending_of(pod, directory))
+
+    def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:
+        """See `Launcher.cancel`."""
+        directory, asked = self.directory(handle), time.monotonic()
+        with told(f"cancel job {handle.job_key[:12]}"):
+            claim = self._claim(directory)
+            seen = claim.look()
+            if seen is None or seen.life is Life.ENDED:
+                return
+            with suppress(FileNotFoundError):  # somebody removed the directory
+                directory.ask_to_end(by)
+            while seen.pod is None and time.monotonic() < asked + START_SECONDS:
+                time.sleep(0.05)
+                seen = claim.look() or seen
+            # Its SIGTERM comes sooner than `cancel`, where the volume's clients look for changes now and then.
+            gone = claim.end(seen, asked + FORCE_SECONDS)
+        if not gone:
+            fix = "see the pod's node; it ends as soon as that answers"
+            raise LaunchError(f"job {handle.job_key[:12]} does not end", got=seen.life.value, fix=fix)
+        _note(directory, claim, seen, {"reason": "cancelled", "seconds": time.monotonic() - asked})
+
+    def sweep(self) -> list[str]:
+        """See `Launcher.sweep`; and of Jobs whose directories are gone, what is left of them in the cluster."""
+        swept = super().sweep()
+        if not (self.jobs / self.own_folder).exists():  # no pod was ever started, there may be no cluster at all
+            return swept
+        with told("look for jobs"):
+            for job in self.cluster.jobs(f"{INSTALLATION_LABEL}={self.installation}"):
+                key = (job["metadata"].get("annotations") or {}).get(JOB_LABEL, "")
+                # One without a key is somebody else's, with our labels.
+                if re.fullmatch("[0-9a-f]{64}", key) and not (self.jobs / key).exists():
+                    self.remove(JobDirectory(self.jobs / key, apart=True))
+                    swept.append(key)
+        for path in (self.jobs / self.own_folder).glob("[!.]*"):  # no file that is just being written
+            if not (self.jobs / path.stem).exists():
+                path.unlink(missing_ok=True)
+        return swept
+
+    def _has_gpu(self) -> bool:
+        with told("look for GPUs"):
+            return self.cluster.has(self._options.gpu_resource)
+
+    def _claim(self, directory: JobDirectory) -> Claim:
+        own = {INSTALLATION_LABEL: self.installation, JOB_LABEL: directory.path.name}
+        uid_file = self.jobs / self.own_folder / f"{directory.path.name}.json"
+        return Claim(self.cluster, self._container_name(directory), own, uid_file)
+
+    @property
+    def installation(self) -> str:
+        """See `ContainerLauncher.installation`; two of them may have the same paths, in volumes of their own."""
+        return digest([str(self.jobs), dict(self._options.volume)])[:12]
+
+
+def _note(directory: JobDirectory, claim: Claim, seen: Seen, end: dict[str, Any]) -> None:
+    """Say in a job's directory how it ended, where it could not do so itself."""
+    if not directory.path.exists():  # it would be made
+        return
+    with directory.submitting():
+        if claim.holds(seen.uid) and not directory.exit.exists():  # else it was submitted again meanwhile
+            write_json(directory.exit, end)
