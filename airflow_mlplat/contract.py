@@ -33,6 +33,11 @@ CACHE, CACHE_BYTES = "MLPLAT_CACHE", "MLPLAT_CACHE_BYTES"
 OUTBOX = "MLPLAT_OUTBOX"
 """What a launcher tells a job that may only read the store: the folder to put its outputs into."""
 
+WORKER, WORKERS, WORKER_CHECKPOINTS = "MLPLAT_WORKER", "MLPLAT_WORKERS", "MLPLAT_WORKER_CHECKPOINTS"
+"""What a launcher tells each worker of a job that has several: its number from 0; `host:port` of all, in their order
+and with commas between, each port free for what the framework's workers say to each other; and the folder in which
+all of them find the checkpoints that worker 0 wrote."""
+
 ENVIRONMENT = {
     "MLPLAT_HOME": "Folder of everything the platform keeps: store, catalog, jobs. Default: ./.mlplat",
     "MLPLAT_STORE": "URL of the store. Default: $MLPLAT_HOME/store",
@@ -144,6 +149,7 @@ class JobSpec:
         framework: `tensorflow`, `mxnet`, `caffe`, or None for stages without one.
         code_version: Digest of the job half's source.
         image: What the job runs in: an image digest, or a digest of the environment's packages.
+        workers: How many processes do the job together, each in a container of its own; worker 0 leaves the result.
     """
 
     stage: str
@@ -155,7 +161,12 @@ class JobSpec:
     inputs: dict[str, list[Ref]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     framework: str | None = None
+    workers: int = 1
     contract_version: int = CONTRACT_VERSION
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise SpecError("a job has workers", expected="1 or more", got=self.workers)
 
     @property
     def key(self) -> str:
@@ -168,6 +179,8 @@ class JobSpec:
         """As a plain dict, following `schemas/job_spec.json`."""
         document = _fields(self)
         document["inputs"] = {role: [ref.to_json() for ref in refs] for role, refs in self.inputs.items()}
+        if self.workers == 1:
+            del document["workers"]  # as before there could be others: the keys of what was made then stay
         return document
 
     @classmethod
