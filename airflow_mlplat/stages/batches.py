@@ -74,7 +74,10 @@ class EpochBatches:
                 iterator.close()
 
 
-def in_order(samples: SampleSource, options: TrainOptions, batch_size: int) -> BatchIterator:
-    """All samples once, in their own order, made as in training but not augmented; the last batch may be smaller."""
+def in_order(samples: SampleSource, options: TrainOptions, batch_size: int, epochs: int | None = 1) -> BatchIterator:
+    """All samples in their own order, made as in training but not augmented; the last batch may be smaller.
+
+    Each epoch is the same; with more than one they are decoded once if they fit into memory.
+    """
     plain = options.batches(batch_size=batch_size, shuffle=False, window=0, augment=(), sampling=None)
-    return BatchIterator(samples, plain)
+    return BatchIterator(samples, plain, epochs)
