@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
@@ -54,8 +55,9 @@ class Filler:
     def start(self, threads: ThreadPoolExecutor, planned: Round) -> Pending:
         """Begin to make a batch."""
         count, images = len(planned.rows), self._pool.take()[: len(planned.rows)]
-        if self._plain is not None and images.nbytes <= SMALL_BYTES and self._plain.has(planned.rows):
-            return Pending(planned, images, 1, late=self._fill)
+        plain = self._plain
+        if plain is not None and images.nbytes <= SMALL_BYTES and plain.has(planned.rows):
+            return Pending(planned, images, 0, partial(self._copied, plain, planned, images))
         size = max(1, -(-count // self._options.threads))
         # A rank without samples in an epoch's last round still gets a batch, of none.
         parts = [range(start, min(start + size, count)) for start in range(0, count, size)] or [range(0)]
@@ -65,10 +67,16 @@ class Filler:
 
     def _fill(self, pending: Pending, part: range) -> None:
         planned, own = pending.planned, slice(part.start, part.stop)
-        if self._plain is None or not self._plain.copy(planned.rows[own], pending.images[own]):
+        if self._plain is not None and self._plain.has(planned.rows[own]):
+            self._plain.copy(planned.rows[own], pending.images[own])
+        else:
             self._make(planned, pending.images, part)
         if pending.was_last():
             pending.batch = self._finished(planned, pending.images)
+
+    def _copied(self, plain: Kept, planned: Round, images: np.ndarray) -> Batch:
+        plain.copy(planned.rows, images)
+        return self._finished(planned, images)
 
     def _make(self, planned: Round, images: np.ndarray, part: range) -> None:
         rows, turns = planned.rows.tolist(), planned.turns.tolist()
@@ -130,7 +138,7 @@ class Pending:
         planned: What it is made of.
         images: Where its images go.
         parts: How many.
-        late: Makes it in one part when it is waited for; None if threads make it.
+        late: Makes it when it is waited for; None if threads make it.
     """
 
     def __init__(
@@ -138,7 +146,7 @@ class Pending:
         planned: Round,
         images: np.ndarray,
         parts: int,
-        late: Callable[[Pending, range], None] | None = None,
+        late: Callable[[], Batch] | None = None,
     ) -> None:
         self.planned, self.images, self._late = planned, images, late
         self.parts: list[Future[None]] = []
@@ -158,7 +166,7 @@ class Pending:
             MlplatError: A sample cannot be read or decoded; names its key.
         """
         if self._late is not None:
-            self._late(self, range(len(self.planned.rows)))
+            return self._late()
         for part in self.parts:  # in order: which of several errors is told does not depend on the threads
             part.result()
         if self.batch is None:

@@ -70,17 +70,14 @@ class Kept:
         """Whether all samples of some rows, int64 (m,), were put."""
         return bool(self._here[rows].all())
 
-    def copy(self, rows: np.ndarray, out: np.ndarray) -> bool:
-        """Copy images if all of them were put; whether they were.
+    def copy(self, rows: np.ndarray, out: np.ndarray) -> None:
+        """Copy images that were all put.
 
         Args:
             rows: int64 (m,), each in [0, n).
             out: uint8 (m, height, width, channels), contiguous.
         """
-        if not self.has(rows):
-            return False
         np.take(self._images, rows, axis=0, out=out, mode="clip")  # by any mode but `raise` straight into `out`
-        return True
 
     def labels_at(self, rows: np.ndarray, look_up: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Labels of rows: int64 (m,) of int64 (m,), those of `look_up`, which is asked if one of them is not known."""

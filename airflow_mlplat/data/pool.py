@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections import deque
 from typing import Any, Callable
 
@@ -45,16 +44,22 @@ class BatchPool:
             memory = self._free.pop()
         except IndexError:
             memory = self._allocate(self._size)
-        lease = _Lease(memory, self._shape)
-        # Knows the memory and the pool's list, not the lease; at the interpreter's end nothing is to be done.
-        weakref.finalize(lease, self._free.append, memory).atexit = False
-        return np.asarray(lease)
+        return np.asarray(_Lease(memory, self._shape, self._free.append))
 
 
 class _Lease:
-    """Exports memory as an array, which refers to this object as long as it or a view of it lives."""
+    """Exports memory as an array, which refers to this object as long as it or a view of it lives.
 
-    def __init__(self, memory: np.ndarray, shape: tuple[int, ...]) -> None:
-        self._memory = memory
+    Args:
+        memory: uint8 (size,).
+        shape: Of the array.
+        give_back: Is given the memory at the end. Not by `weakref.finalize`: that takes a third of a `take`.
+    """
+
+    def __init__(self, memory: np.ndarray, shape: tuple[int, ...], give_back: Callable[[np.ndarray], None]) -> None:
+        self._memory, self._give_back = memory, give_back
         interface: dict[str, Any] = {**memory.__array_interface__, "shape": shape}
         self.__array_interface__ = interface
+
+    def __del__(self) -> None:
+        self._give_back(self._memory)
