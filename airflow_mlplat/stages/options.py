@@ -120,6 +120,10 @@ class TrainOptions(FromParams):
         }  # fmt: skip
         return IteratorOptions(**{**mine, **changed})
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON, for a model's record: without `keep_bytes`, on which no bit of the model depends."""
+        return {name: value for name, value in super().to_json().items() if name != "keep_bytes"}
+
     def build_params(self, classes: int, framework: str) -> dict[str, Any]:
         """What `build(params)` gets: the user's `params`, and `classes`, `shape`, `framework`."""
         return {**self.params, "classes": classes, "shape": self.shape, "framework": framework}

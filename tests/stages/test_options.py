@@ -18,6 +18,10 @@ def test_they_survive_json():
     assert TrainOptions.from_params(options.to_json()) == options
 
 
+def test_what_is_kept_is_no_part_of_a_models_record():
+    assert TrainOptions.from_params({**SHAPE, "keep_bytes": 5}).to_json() == TrainOptions.from_params(SHAPE).to_json()
+
+
 def test_build_gets_the_users_params_and_ours():
     options = TrainOptions.from_params({**SHAPE, "params": {"width": 8}})
     expected = {"width": 8, "classes": 10, "shape": (8, 8, 1), "framework": "mxnet"}
