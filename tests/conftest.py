@@ -87,7 +87,9 @@ def docker_url() -> str:
 @pytest.fixture(scope="session")
 def prep_image(docker_url: str) -> str:
     """Name of the image of jobs without a framework, as `make images` builds it."""
-    return "airflow-mlplat/prep:latest"
+    from airflow_mlplat.launchers.container import IMAGES, image_name
+
+    return image_name(os.environ.get("MLPLAT_IMAGES", IMAGES), None)
 
 
 @pytest.fixture(scope="session")

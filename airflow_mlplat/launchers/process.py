@@ -75,6 +75,9 @@ class ProcessLauncher(DirectoryLauncher):
             )
         limits = limits or Limits()
         _check_limits(limits)
+        if spec.workers > 1:
+            fix = "use containers: launcher='docker' or 'kubernetes'"
+            raise ConfigError("the process launcher runs jobs of one worker", got=spec.workers, fix=fix)
         directory = JobDirectory(self.jobs / spec.key)
         command = (self._command or self._runtime)(spec, directory.path)
         handle = self.handle(spec)

@@ -139,8 +139,22 @@ def test_apart_all_is_cleared_but_checkpoints(tmp_path):
     directory.store.mkdir()
     directory.clear()
     left = {path.relative_to(directory.path).as_posix() for path in directory.path.rglob("*")}
-    assert left == {"told", "work", "work/checkpoints", "work/checkpoints/step-1.npz"}
+    assert left == {"told", "work", "work/0", "work/0/checkpoints", "work/0/checkpoints/step-1.npz"}
     assert (outside / "file").exists()
+
+
+def test_other_workers_folders_are_removed(tmp_path):
+    directory = JobDirectory(tmp_path / "job", apart=True)
+    assert directory.workers() == [directory]
+    directory.path.mkdir()
+    directory.clear()
+    (directory.parts / "1/checkpoints").mkdir(parents=True)
+    assert [(worker.worker, worker.work) for worker in directory.workers()] == [
+        (0, directory.parts / "0"),
+        (1, directory.parts / "1"),
+    ]
+    directory.clear()
+    assert [path.name for path in directory.parts.iterdir()] == ["0"]
 
 
 def test_checkpoints_that_are_a_link_are_none(tmp_path):

@@ -159,7 +159,7 @@ def properties(inspected: dict, home: Home, directory: Path) -> dict[str, bool]:
         "processors": host["NanoCpus"] == 10**9,
         "processes": host["PidsLimit"] == LIMITS.processes,
         "mounts": mounts
-        == {f"{directory}/told": False, f"{directory}/work": True, str(home.store.backend.root): False},
+        == {f"{directory}/told": False, f"{directory}/work/0": True, str(home.store.backend.root): False},
         "variables": not any(name in json.dumps(config["Env"]) for name in SECRETS),
         "image by digest": inspected["Image"] == home.image,
     }
