@@ -135,10 +135,13 @@ class DockerLauncher(ContainerLauncher):
 
     def remove(self, directory: JobDirectory) -> None:
         """See `ContainerLauncher.remove`."""
-        workers = directory.workers()
-        for worker in workers:
+        for worker in directory.workers():
             self._remove(self._container_name(worker))
-        if len(workers) > 1:
+        self._remove_network(directory)
+
+    def _remove_network(self, directory: JobDirectory) -> None:
+        """An engine has room for some dozens: none outlives its job, as containers may."""
+        if len(directory.workers()) > 1:
             remove_network(self.engine, self._container_name(directory))
 
     def state(self, handle: Handle) -> JobState:
@@ -151,6 +154,7 @@ class DockerLauncher(ContainerLauncher):
                 for one in found:
                     if one is not None and living(one):  # it waits for a worker that is no more
                         self._stop(one["Id"])
+                self._remove_network(directory)
                 return JobState.ENDED
             limit = (read_json(directory.launch) or {}).get("limits", {}).get("timeout_seconds")
             for one in found:
@@ -182,6 +186,7 @@ class DockerLauncher(ContainerLauncher):
             directory.ask_to_end(by)  # all of them, at once
             for one in ours:
                 self._end(one["Id"], handle, until)
+            self._remove_network(directory)
 
     def _end(self, container_id: str, handle: Handle, until: float) -> None:
         """Stop a container, also one that is only being started, to which a stop does nothing."""

@@ -60,6 +60,8 @@ def make(connect):
     for launcher in made:
         for found in containers(launcher):
             launcher.engine.remove_container(found["Id"], force=True)
+        label = f"airflow-mlplat.installation={launcher.installation}"
+        assert launcher.engine.networks(filters={"label": label}) == []
 
 
 def containers(launcher: DockerLauncher) -> list[dict]:
@@ -84,8 +86,8 @@ class TestDockerLauncher(LauncherSuite, WorkersSuite):
         assert (network["Internal"], network["Labels"]["dag_id"]) == (True, "d")
         assert len(launcher.engine.inspect_network(name)["Containers"]) == 2
         launcher.cancel(handle)
-        launcher.remove(launcher.directory(handle))
         assert launcher.engine.networks(names=[name]) == []
+        launcher.remove(launcher.directory(handle))
         assert containers(launcher) == []
         launcher.remove(launcher.directory(handle))  # nothing is there any more
 
