@@ -71,6 +71,7 @@ class Claim:
 
     def record(self, uid: str) -> None:
         """Write down that this is the uid of our Job."""
+        self._uid_file.parent.mkdir(parents=True, exist_ok=True)
         write_json(self._uid_file, {"uid": uid})
 
     def holds(self, uid: str) -> bool:
