@@ -1,4 +1,4 @@
-"""Run jobs in pods of a Kubernetes cluster, one Job of one pod for each.
+"""Run jobs in pods of a Kubernetes cluster: a Job for each, with one pod for each of its workers.
 
 A Job's name follows from the job's key, so that a job is found again, whoever started it, and never started twice. Its
 uid is kept beside the jobs' directories: a Job of that name which somebody else has made since is not ours.
@@ -20,12 +20,12 @@ from airflow_mlplat.launchers import container, ending
 from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
 from airflow_mlplat.launchers.container import Mount
 from airflow_mlplat.launchers.container_launcher import INSTALLATION_LABEL, JOB_LABEL, ContainerLauncher
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.directory import JobDirectory, read_json, write_json
 from airflow_mlplat.launchers.kubernetes_claim import Claim, Seen
 from airflow_mlplat.launchers.kubernetes_cluster import Cluster
 from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost
 from airflow_mlplat.launchers.kubernetes_errors import told
-from airflow_mlplat.launchers.kubernetes_job import job_manifest, pod_spec
+from airflow_mlplat.launchers.kubernetes_job import job_manifest, pod_spec, service_manifest, worker_host, worker_of
 from airflow_mlplat.launchers.kubernetes_options import KubernetesOptions
 from airflow_mlplat.launchers.start import Launch
 
@@ -125,9 +125,10 @@ class KubernetesLauncher(ContainerLauncher):
         seen = claim.look()
         if seen is not None and seen.life is not Life.ENDED:
             claim.record(seen.uid)
+            self._serve(directory, seen.uid)  # whoever made the Job may have died before it made that
             return True
         if seen is not None:
-            if seen.pod is not None and is_lost(seen.pod):
+            if any(is_lost(pod) for pod in (seen.pod, *seen.others) if pod is not None):
                 directory.ask_to_end()  # its node may only be out of the cluster's sight
             claim.end(seen, time.monotonic() + FORCE_SECONDS)
         claim.check_free()
@@ -136,7 +137,16 @@ class KubernetesLauncher(ContainerLauncher):
     def start(self, directory: JobDirectory, launch: Launch, image: str, mounts: list[container.Mount]) -> None:
         """See `ContainerLauncher.start`."""
         pod, claim = pod_spec(self._options, directory, launch, image, mounts), self._claim(directory)
-        claim.create(job_manifest(claim.name, launch, pod, int(self.keep_days * 86400)))
+        keep_seconds, workers = int(self.keep_days * 86400), len(directory.workers())
+        self._serve(directory, claim.create(job_manifest(claim.name, launch, pod, keep_seconds, workers)))
+
+    def hosts(self, directory: JobDirectory, workers: int) -> list[str]:
+        """See `ContainerLauncher.hosts`."""
+        return [worker_host(self._container_name(directory), number) for number in range(workers)]
+
+    def _serve(self, directory: JobDirectory, uid: str) -> None:
+        if len(directory.workers()) > 1:
+            self.cluster.create_service(service_manifest(self._container_name(directory), uid))
 
     def state(self, handle: Handle) -> JobState:
         """See `Launcher.state`. A job whose pod cannot start, or did not in time, is given up."""
@@ -184,7 +194,8 @@ class KubernetesLauncher(ContainerLauncher):
         """How the job ended, if need be by what the cluster says of its pod."""
         with told(f"look at job {job_key[:12]}"):
             seen = self._claim(directory).look()
-        pod = None if seen is None else seen.pod
+        pods = [] if seen is None else [pod for pod in (seen.pod, *seen.others) if pod is not None]
+        pod = next((pod for pod in pods if worker_of(pod) == directory.worker), None)
         return ending.died(directory, job_key, {"reason": "gone"} if pod is None else ending_of(pod, directory))
 
     def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:
@@ -244,5 +255,7 @@ def _note(directory: JobDirectory, claim: Claim, seen: Seen, end: dict[str, Any]
     if not directory.path.exists():  # it would be made
         return
     with directory.submitting():
-        if claim.holds(seen.uid) and not directory.exit.exists():  # else it was submitted again meanwhile
+        known = read_json(directory.exit)
+        stopped = isinstance(known, dict) and known.get("reason") == "stopped"  # by us, which says less
+        if claim.holds(seen.uid) and (known is None or stopped):  # else it was submitted again meanwhile
             write_json(directory.exit, end)

@@ -43,6 +43,11 @@ def life(job: dict[str, Any] | None, pod: dict[str, Any] | None) -> Life:
     return Life.RUNNING if "running" in state else Life.PENDING
 
 
+def is_well(pod: dict[str, Any]) -> bool:
+    """Whether a pod that has ended did all that it should."""
+    return pod["status"].get("phase") == "Succeeded" or _state(pod).get("terminated", {}).get("exitCode") == 0
+
+
 def is_lost(pod: dict[str, Any]) -> bool:
     """Whether the pod should have ended long ago, but its node says nothing."""
     deleted = pod["metadata"].get("deletionTimestamp")  # the instant at which its grace ends

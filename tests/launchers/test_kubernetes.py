@@ -21,6 +21,7 @@ from airflow_mlplat.launchers.container import PYTHON, runtime_command
 from airflow_mlplat.launchers.kubernetes_claim import Claim, Seen
 from airflow_mlplat.launchers.kubernetes_cluster import Cluster
 from tests.launchers.suite import WORKER, LauncherSuite, processes_of, spec, until
+from tests.launchers.workers_suite import WorkersSuite
 
 pytestmark = pytest.mark.kubernetes
 
@@ -95,7 +96,7 @@ def seen(launcher: KubernetesLauncher, handle: Handle) -> Seen:
     return until(lambda: (found := claim.look()) and found.pod and found)
 
 
-class TestKubernetesLauncher(LauncherSuite):
+class TestKubernetesLauncher(LauncherSuite, WorkersSuite):
     @pytest.fixture(autouse=True)
     def _make(self, make):
         self.make = make
@@ -121,7 +122,7 @@ class TestKubernetesLauncher(LauncherSuite):
         assert metadata["annotations"]["airflow-mlplat.job"] == handle.job_key
         assert pod["spec"]["terminationGracePeriodSeconds"] == 3
         paths = [mount["mountPath"] for mount in container["volumeMounts"]]
-        assert paths == ["/tmp", "/dev/shm", f"{handle.directory}/told", f"{handle.directory}/work"]  # and no token
+        assert paths == ["/tmp", "/dev/shm", f"{handle.directory}/told", f"{handle.directory}/work/0"]  # and no token
         assert [mount.get("readOnly", False) for mount in container["volumeMounts"]] == [False, False, True, False]
 
     def test_what_a_job_may(self, launcher):
