@@ -20,7 +20,7 @@ from airflow_mlplat.launchers import Handle, Image, JobState, KubernetesLauncher
 from airflow_mlplat.launchers.container import PYTHON, runtime_command
 from airflow_mlplat.launchers.kubernetes_claim import Claim, Seen
 from airflow_mlplat.launchers.kubernetes_cluster import Cluster
-from tests.launchers.suite import WORKER, LauncherSuite, processes_of, spec, until
+from tests.launchers.suite import WORKER, LauncherSuite, of_workers, processes_of, spec, until
 from tests.launchers.workers_suite import WorkersSuite
 
 pytestmark = pytest.mark.kubernetes
@@ -433,8 +433,10 @@ class TestPermissions:
         launcher = self.launcher(make, tmp_path, namespace, account(role["rules"]))
         well, long = launcher.submit(spec()), launcher.submit(spec(seconds=60))
         stuck = launcher.submit(spec(stuck=True), Limits(memory_bytes=1 << 50))
-        until(lambda: launcher.state(well) is JobState.ENDED)
-        assert launcher.result(well).error is None
+        both = launcher.submit(of_workers(2, greet=True))
+        for handle in (well, both):
+            until(lambda handle=handle: launcher.state(handle) is JobState.ENDED)
+            assert launcher.result(handle).error is None
         launcher.cancel(long)
         assert launcher.sweep() == []
         launcher.cancel(stuck)
