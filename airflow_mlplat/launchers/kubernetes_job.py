@@ -134,7 +134,7 @@ def pod_spec(
                 "imagePullPolicy": options.image_pull_policy,
                 "command": [container.PYTHON, "-I", "-m", "airflow_mlplat.launchers.contained", str(directory.path)],
                 "workingDir": "/",
-                "env": [{"name": WORKER, "valueFrom": index}] if several else [],
+                **({"env": [{"name": WORKER, "valueFrom": index}]} if several else {}),
                 "securityContext": {
                     "readOnlyRootFilesystem": True,
                     "allowPrivilegeEscalation": False,
