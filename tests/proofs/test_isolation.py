@@ -40,7 +40,7 @@ HOSTILE = {
     "reaches the internet": ("socket.create_connection(('1.1.1.1', 53), 3)", "Network is unreachable"),
     "reaches the Docker Engine": ("open('/var/run/docker.sock')", "No such file or directory"),
     "renews its own lease": (
-        "os.utime(os.environ['HOME'].replace('work', 'told') + '/lease')",
+        "os.utime(os.environ['HOME'].replace('work/0', 'told') + '/lease')",
         "Read-only file system",
     ),
     "becomes root": ("os.setuid(0)", "Operation not permitted"),
@@ -64,7 +64,7 @@ LEAVES = """
 import hashlib, json, os
 from pathlib import Path
 HERE = Path(os.environ['HOME'])
-RESULT = {{'job_key': HERE.parent.name, 'stage': 'train', 'outputs': {{}}, 'metrics': {{}}, 'stats': {{}},
+RESULT = {{'job_key': HERE.parents[1].name, 'stage': 'train', 'outputs': {{}}, 'metrics': {{}}, 'stats': {{}},
           'error': None, 'contract_version': 1}}
 def model(name, parents=()):
     document = dict(format=1, kind='model', name=name, files={{}}, parents=list(parents))
