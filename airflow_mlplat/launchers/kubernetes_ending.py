@@ -34,8 +34,10 @@ def life(job: dict[str, Any] | None, pod: dict[str, Any] | None) -> Life:
     """How far a job is, by its pod, or by its Job before there is a pod."""
     if pod is None:
         finished = {"Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"}
-        conditions = (job or {}).get("status", {}).get("conditions") or []
+        status = (job or {}).get("status", {})
+        conditions, counted = status.get("conditions") or [], status.get("uncountedTerminatedPods") or {}
         ended = job is None or any(c["type"] in finished and c["status"] == "True" for c in conditions)
+        ended = ended or bool(status.get("failed") or counted.get("failed"))  # its pod was there, and is removed
         return Life.ENDED if ended else Life.PENDING
     phase, state = pod["status"].get("phase"), _state(pod)
     if phase in ("Succeeded", "Failed") or "terminated" in state or is_lost(pod):
