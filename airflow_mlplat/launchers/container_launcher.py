@@ -14,8 +14,9 @@ from airflow_mlplat.contract import OUTBOX, WORKER_CHECKPOINTS, WORKERS, JobResu
 from airflow_mlplat.errors import LaunchError
 from airflow_mlplat.launchers import container, ending
 from airflow_mlplat.launchers.base import Handle, Limits
-from airflow_mlplat.launchers.directory import JobDirectory, read_json
+from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.directory_launcher import DirectoryLauncher, fresh
+from airflow_mlplat.launchers.files import read_json
 from airflow_mlplat.launchers.start import Launch, devices_of, prepare
 
 LOG = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from airflow_mlplat.contract import JobResult, JobSpec
 from airflow_mlplat.errors import ContractError, JobDiedError, LaunchError, MlplatError
 from airflow_mlplat.launchers import ending
 from airflow_mlplat.launchers.base import Handle
-from airflow_mlplat.launchers.directory import JobDirectory, open_plain, read_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import open_plain, read_json
 
 FRESH_SECONDS = 60
 """For how long a result that was left is taken instead of starting its job anew; see `fresh`."""

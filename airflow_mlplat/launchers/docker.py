@@ -20,11 +20,12 @@ from airflow_mlplat.errors import LaunchError, MlplatError
 from airflow_mlplat.launchers import container, ending
 from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
 from airflow_mlplat.launchers.container_launcher import ContainerLauncher
-from airflow_mlplat.launchers.directory import JobDirectory, read_json
+from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.docker_container import container_config, has_gpu
 from airflow_mlplat.launchers.docker_errors import pull, told
 from airflow_mlplat.launchers.docker_network import host, make_network, remove_network
 from airflow_mlplat.launchers.docker_state import LIVING, at_work, ended, living, seconds
+from airflow_mlplat.launchers.files import read_json
 from airflow_mlplat.launchers.start import Launch
 
 if TYPE_CHECKING:

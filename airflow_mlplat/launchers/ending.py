@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from airflow_mlplat.errors import BuildError, ConfigError, JobDiedError, LimitError, MlplatError
-from airflow_mlplat.launchers.directory import JobDirectory, read_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import read_json
 
 LOG_LINES = 20
 FULL_BYTES = 1 << 20

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from airflow_mlplat.errors import LaunchError
-from airflow_mlplat.launchers.directory import read_json, write_json
+from airflow_mlplat.launchers.files import read_json, write_json
 from airflow_mlplat.launchers.kubernetes_cluster import Cluster
 from airflow_mlplat.launchers.kubernetes_ending import Life, is_well, life
 from airflow_mlplat.launchers.kubernetes_job import GRACE_SECONDS, worker_of

@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Any
 
 from airflow_mlplat.launchers.base import Limits
-from airflow_mlplat.launchers.directory import JobDirectory, read_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import read_json
 from airflow_mlplat.launchers.kubernetes_pending import seconds_since
 
 LOST_SECONDS = 60

@@ -20,8 +20,9 @@ from airflow_mlplat.errors import ConfigError, LaunchError
 from airflow_mlplat.launchers import environment, job_half, processes
 from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
 from airflow_mlplat.launchers.code_version import code_version
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.directory_launcher import DirectoryLauncher, fresh
+from airflow_mlplat.launchers.files import write_json
 from airflow_mlplat.launchers.running import Running
 from airflow_mlplat.launchers.start import Launch, passed, prepare, start_supervisor
 

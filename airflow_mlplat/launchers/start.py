@@ -14,7 +14,8 @@ from airflow_mlplat.contract import CHECKPOINTS, SPEC_FILE, JobSpec
 from airflow_mlplat.errors import LaunchError
 from airflow_mlplat.launchers import processes
 from airflow_mlplat.launchers.base import Limits
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import write_json
 
 PASSED = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "TZ")
 """All that the environment of a job on this machine takes from ours; no credentials, nothing of Airflow."""

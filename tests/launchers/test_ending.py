@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_mlplat.errors import BuildError, ConfigError, JobDiedError, LimitError
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.ending import died, teller
+from airflow_mlplat.launchers.files import write_json
 
 LIMITS = {"memory_bytes": 256 << 20, "timeout_seconds": 60, "threads": None}
 EXITED = {"reason": "exited", "exit_code": 3, "signal": None}

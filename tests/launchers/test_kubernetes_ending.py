@@ -8,8 +8,9 @@ from datetime import datetime, timezone
 import pytest
 
 from airflow_mlplat.errors import JobDiedError, LimitError
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.ending import died
+from airflow_mlplat.launchers.files import write_json
 from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost, life
 
 
