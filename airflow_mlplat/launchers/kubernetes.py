@@ -24,7 +24,7 @@ from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.files import read_json, write_json
 from airflow_mlplat.launchers.kubernetes_claim import Claim, Seen
 from airflow_mlplat.launchers.kubernetes_cluster import Cluster
-from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost
+from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost, running_seconds
 from airflow_mlplat.launchers.kubernetes_errors import told
 from airflow_mlplat.launchers.kubernetes_job import job_manifest, pod_spec, service_manifest, worker_host, worker_of
 from airflow_mlplat.launchers.kubernetes_options import KubernetesOptions
@@ -38,6 +38,8 @@ FORCE_SECONDS = 3.5
 """How long a pod may take to end until it is killed."""
 OUTAGE_SECONDS = 60
 """For how long jobs count as what they were when the API server answered last: it may be upgraded."""
+OVERDUE_SECONDS = 30
+"""So long after its time limit a job is ended from here: the supervisor in its pod did not; user code may starve it."""
 START_SECONDS = 1
 """How long a new Job's pod is waited for, so that it is not made behind the back of who deletes the Job."""
 
@@ -150,7 +152,7 @@ class KubernetesLauncher(ContainerLauncher):
             self.cluster.create_service(service_manifest(self._container_name(directory), uid))
 
     def state(self, handle: Handle) -> JobState:
-        """See `Launcher.state`. A job whose pod cannot start, or did not in time, is given up."""
+        """See `Launcher.state`. A job whose pod cannot start, or did not in time, or runs on and on, is given up."""
         directory = self.directory(handle)
         directory.renew_lease()
         claim, seen = self._claim(directory), self._look(directory)
@@ -158,10 +160,11 @@ class KubernetesLauncher(ContainerLauncher):
             return JobState.ENDED
         with told(f"give up job {handle.job_key[:12]}"):
             hindered = claim.stuck(seen, self._options.pending_seconds)
-            if hindered is None:
+            end = _overdue(directory, seen) if hindered is None else {"reason": "cluster", **hindered.to_json()}
+            if end is None:
                 return JobState.RUNNING
             claim.end(seen, time.monotonic() + FORCE_SECONDS)
-        _note(directory, claim, seen, {"reason": "cluster", **hindered.to_json()})
+        _note(directory, claim, seen, end)
         return JobState.ENDED
 
     def alive(self, directory: JobDirectory) -> bool:
@@ -251,6 +254,15 @@ class KubernetesLauncher(ContainerLauncher):
         return digest([str(self.jobs), dict(self._options.volume)])[:12]
 
 
+def _overdue(directory: JobDirectory, seen: Seen) -> dict[str, Any] | None:
+    """How a job ends that has run for longer than it may; None if it has not."""
+    limits = (read_json(directory.launch) or {}).get("limits", {})
+    limit, ran = limits.get("timeout_seconds"), max(map(running_seconds, (seen.pod or {}, *seen.others)))
+    if limit is None or ran <= limit + OVERDUE_SECONDS:
+        return None
+    return {"reason": "time limit", "limits": limits, "seconds": ran}
+
+
 def _note(directory: JobDirectory, claim: Claim, seen: Seen, end: dict[str, Any]) -> None:
     """Say in a job's directory how it ended, where it could not do so itself."""
     if not directory.path.exists():  # it would be made
@@ -259,4 +271,5 @@ def _note(directory: JobDirectory, claim: Claim, seen: Seen, end: dict[str, Any]
         known = read_json(directory.exit)
         stopped = isinstance(known, dict) and known.get("reason") == "stopped"  # by us, which says less
         if claim.holds(seen.uid) and (known is None or stopped):  # else it was submitted again meanwhile
-            write_json(directory.exit, end)
+            with suppress(IsADirectoryError):  # the job made that, to have no ending
+                write_json(directory.exit, end)

@@ -57,6 +57,12 @@ def is_lost(pod: dict[str, Any]) -> bool:
     return deleted is not None and seconds_since(deleted) > LOST_SECONDS
 
 
+def running_seconds(pod: dict[str, Any]) -> float:
+    """For how long a pod's container has run; 0 if it does not."""
+    started = _state(pod).get("running", {}).get("startedAt")
+    return 0.0 if started is None else seconds_since(started)
+
+
 def ending_of(pod: dict[str, Any], directory: JobDirectory) -> dict[str, Any]:
     """What `exit.json` would say, from the cluster's view of a pod that has ended."""
     terminated, launch = _state(pod).get("terminated", {}), read_json(directory.launch) or {}
@@ -90,6 +96,6 @@ def _told(pod: dict[str, Any]) -> str | None:
 
 def _state(pod: dict[str, Any]) -> dict[str, Any]:
     """The container's: a dict with one of `waiting`, `running`, `terminated`; empty before it has any."""
-    statuses = pod["status"].get("containerStatuses") or [{}]
+    statuses = pod.get("status", {}).get("containerStatuses") or [{}]
     found: dict[str, Any] = statuses[0].get("state") or {}
     return found

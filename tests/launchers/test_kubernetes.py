@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -258,6 +259,29 @@ class TestKubernetesLauncher(LauncherSuite, WorkersSuite):
         claim.create(anew(job))
         assert claim.holds(job["metadata"]["uid"])
         launcher.cancel(handle)
+
+    def test_a_job_that_runs_on_after_its_time_limit_is_ended(self, launcher, monkeypatch):
+        """Its supervisor may be starved, by processes that it starts without end; here it is told of no limit."""
+        monkeypatch.setattr(kubernetes, "OVERDUE_SECONDS", 0.5)
+        handle = launcher.submit(spec(seconds=60))
+        self.ready(launcher, handle)
+        path = launcher.directory(handle).launch
+        launch = json.loads(path.read_text())
+        path.write_text(json.dumps({**launch, "limits": {**launch["limits"], "timeout_seconds": 1}}))
+        self.end(launcher, handle)
+        with pytest.raises(JobDiedError, match=r"was ended at its time limit of 1 s after"):
+            launcher.result(handle)
+
+    def test_a_job_that_wants_no_ending_can_be_cancelled(self, launcher):
+        launcher._command = lambda *_: [
+            PYTHON, "-uc", "import os, time; os.mkdir('exit.json'); print('ready'); time.sleep(60)"
+        ]  # fmt: skip
+        handle = launcher.submit(spec())
+        self.ready(launcher, handle)
+        launcher.cancel(handle)
+        assert launcher.state(handle) is JobState.ENDED
+        with pytest.raises(JobDiedError):
+            launcher.result(handle)
 
     def test_links_that_a_job_leaves_are_not_followed(self, launcher, tmp_path):
         secret = tmp_path / "secret"

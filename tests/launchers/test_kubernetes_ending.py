@@ -11,7 +11,7 @@ from airflow_mlplat.errors import JobDiedError, LimitError
 from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.ending import died
 from airflow_mlplat.launchers.files import write_json
-from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost, life
+from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost, life, running_seconds
 
 
 def at(seconds_ago: float) -> str:
@@ -58,7 +58,7 @@ RUNNING = {"running": {"startedAt": "2026-01-31T12:00:00Z"}}
         (None, lambda: pod("Succeeded"), Life.ENDED),
         (None, lambda: pod("Failed"), Life.ENDED),
     ],
-    ids=range(13),
+    ids=range(16),
 )
 def test_how_far_a_job_is(job, found, expected):
     assert life(job, found and found()) is expected
@@ -67,6 +67,11 @@ def test_how_far_a_job_is(job, found, expected):
 def test_a_node_that_does_not_say_that_a_pod_has_ended_is_lost():
     assert not is_lost(pod("Running", RUNNING))
     assert is_lost(pod("Running", RUNNING, deleted=70))
+
+
+def test_how_long_it_has_run():
+    assert 49 < running_seconds(pod("Running", {"running": {"startedAt": at(50)}})) < 60
+    assert [running_seconds(found) for found in (pod("Pending"), pod("Succeeded", terminated(0)), {})] == [0, 0, 0]
 
 
 EVICTED = 'Usage of EmptyDir volume "scratch" exceeds the limit "64Mi". '
