@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from airflow_mlplat.stages import Measured, probe_images
+from airflow_mlplat.stages.workers import ONE_WORKER, Alone
 
 
 class LinearTrainer:
     """Its build file's `build(params)` returns `{"outputs": n}`, the "model"."""
 
-    def __init__(self, build_file, options, classes):
+    group = Alone()
+
+    def __init__(self, build_file, options, classes, workers=ONE_WORKER):
         self.options, self.versions = options, {"numpy": np.__version__}
         self.model = build_file.build(options.build_params(classes, "linear"))
         build_file.check_model(self.model, dict, "a dict")
@@ -46,6 +49,9 @@ class LinearTrainer:
         self.sums = np.zeros(2)
         self.random = np.random.RandomState([self.options.seed, step])
         return found
+
+    def average(self):
+        pass
 
     def predict(self, images):
         return self.outputs(images).astype(np.float32)
