@@ -1,8 +1,9 @@
-"""Making batches in threads: read, decode, fit, augment, straight into the batch's memory."""
+"""Making batches in threads: read, decode, fit, augment, straight into the batch's memory; or from what was kept."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -11,11 +12,16 @@ from airflow_mlplat.data.augment import Augmentation
 from airflow_mlplat.data.batch import Batch
 from airflow_mlplat.data.decode import read_image
 from airflow_mlplat.data.fit import fitted
+from airflow_mlplat.data.kept import Kept
 from airflow_mlplat.data.options import IteratorOptions
 from airflow_mlplat.data.plan import Round
 from airflow_mlplat.data.pool import Allocate, BatchPool
 from airflow_mlplat.data.source import SampleSource
 from airflow_mlplat.errors import MlplatError, PlatformError
+
+SMALL_BYTES = 1 << 20
+"""A batch of images that were kept, and are not augmented, is copied by who asks for it if it has no more bytes than
+this: to wake threads costs more than the copy, about 0.1 ms."""
 
 
 class Filler:
@@ -25,53 +31,85 @@ class Filler:
         samples: To be read.
         options: How batches are made.
         allocate: Where the memory of images comes from.
+        epochs: In which samples are read; None for no end. With several, decoded ones are kept if they fit.
     """
 
-    def __init__(self, samples: SampleSource, options: IteratorOptions, allocate: Allocate) -> None:
+    def __init__(
+        self, samples: SampleSource, options: IteratorOptions, allocate: Allocate, epochs: int | None = 1
+    ) -> None:
         self._samples, self._options = samples, options
         self._augmentation = Augmentation(options.augment, options.shape, options.seed) if options.augment else None
+        self._whole = self._augmentation is not None and self._augmentation.window_first
+        # Whole images have no one size.
+        self._kept = None if self._whole else Kept.of(len(samples), options, epochs)
+        self._plain = self._kept if self._augmentation is None else None  # given as they were kept
         self._own = _Own(options.shape)
         # Those that wait, the one that the caller has, and the one that it lets go of late.
         self._pool = BatchPool((options.batch_size, *options.shape), options.prefetch + 2, allocate)
 
+    def needed(self, shards: np.ndarray) -> np.ndarray:
+        """Those shards, int64 (m,), of which samples are still to be read."""
+        return shards if self._kept is None else shards[self._kept.incomplete(self._samples.shard_ends)[shards]]
+
     def start(self, threads: ThreadPoolExecutor, planned: Round) -> Pending:
         """Begin to make a batch."""
-        size = max(1, -(-len(planned.rows) // self._options.threads))
-        starts = range(0, len(planned.rows), size)
+        count, images = len(planned.rows), self._pool.take()[: len(planned.rows)]
+        if self._plain is not None and images.nbytes <= SMALL_BYTES and self._plain.has(planned.rows):
+            return Pending(planned, images, 1, late=self._fill)
+        size = max(1, -(-count // self._options.threads))
         # A rank without samples in an epoch's last round still gets a batch, of none.
-        parts = [range(start, min(start + size, len(planned.rows))) for start in starts] or [range(0)]
-        pending = Pending(planned, self._pool.take()[: len(planned.rows)], len(parts))
+        parts = [range(start, min(start + size, count)) for start in range(0, count, size)] or [range(0)]
+        pending = Pending(planned, images, len(parts))
         pending.parts = [threads.submit(self._fill, pending, part) for part in parts]
         return pending
 
     def _fill(self, pending: Pending, part: range) -> None:
-        planned = pending.planned
+        planned, own = pending.planned, slice(part.start, part.stop)
+        if self._plain is None or not self._plain.copy(planned.rows[own], pending.images[own]):
+            self._make(planned, pending.images, part)
+        if pending.was_last():
+            pending.batch = self._finished(planned, pending.images)
+
+    def _make(self, planned: Round, images: np.ndarray, part: range) -> None:
         rows, turns = planned.rows.tolist(), planned.turns.tolist()
         drawn = rows if self._augmentation is None else self._samples.manifest_rows(planned.rows).tolist()
         for index in part:
             try:
-                image = read_image(self._samples.media(rows[index]), self._options.shape[2], self._options.decoder)
-                self._put(image, pending.images[index], (planned.epoch, drawn[index], turns[index]))
+                self._put(rows[index], images[index], (planned.epoch, drawn[index], turns[index]))
             except Exception as error:
                 named = _named(error, self._samples.key(rows[index]))
                 if named is error:  # which must not become its own cause
                     raise
                 raise named from error
-        if pending.was_last():
-            pending.batch = self._finished(planned, pending.images)
 
-    def _put(self, image: np.ndarray, target: np.ndarray, draws: tuple[int, int, int]) -> None:
-        """Fit and augment an image, which draws by (epoch, row of the manifest, turn)."""
-        options, augmentation = self._options, self._augmentation
+    def _put(self, row: int, target: np.ndarray, draws: tuple[int, int, int]) -> None:
+        """Fit and augment a sample's image, which draws by (epoch, row of the manifest, turn)."""
+        augmentation = self._augmentation
         if augmentation is None:
-            fitted(image, options.shape, options.resize, options.fit, out=target)
-            return
-        if not augmentation.window_first:
-            image = fitted(image, options.shape, options.resize, options.fit, out=self._own.image)
-        target[...] = augmentation.image(image, *draws)
+            image = self._fitted(row, target)
+        elif self._whole:
+            image = augmentation.image(self._decoded(row), *draws)
+        else:
+            image = augmentation.image(self._fitted(row, self._own.image), *draws)
+        if image is not target:
+            target[...] = image
+
+    def _fitted(self, row: int, out: np.ndarray) -> np.ndarray:
+        """A sample's image in the shape: the one that was kept, not to be changed, or a new one in `out`."""
+        kept, options = self._kept, self._options
+        image = None if kept is None else kept.get(row)
+        if image is None:
+            image = fitted(self._decoded(row), options.shape, options.resize, options.fit, out=out)
+            if kept is not None:
+                kept.put(row, image)
+        return image
+
+    def _decoded(self, row: int) -> np.ndarray:
+        return read_image(self._samples.media(row), self._options.shape[2], self._options.decoder)
 
     def _finished(self, planned: Round, images: np.ndarray) -> Batch:
-        labels, mixed = self._samples.labels_at(planned.rows), None
+        look_up, mixed = self._samples.labels_at, None
+        labels = look_up(planned.rows) if self._kept is None else self._kept.labels_at(planned.rows, look_up)
         if self._augmentation is not None:
             rows = self._samples.manifest_rows(planned.rows)
             mixed = self._augmentation.batch(images, labels, rows, planned.epoch, planned.turns)
@@ -92,10 +130,17 @@ class Pending:
         planned: What it is made of.
         images: Where its images go.
         parts: How many.
+        late: Makes it in one part when it is waited for; None if threads make it.
     """
 
-    def __init__(self, planned: Round, images: np.ndarray, parts: int) -> None:
-        self.planned, self.images = planned, images
+    def __init__(
+        self,
+        planned: Round,
+        images: np.ndarray,
+        parts: int,
+        late: Callable[[Pending, range], None] | None = None,
+    ) -> None:
+        self.planned, self.images, self._late = planned, images, late
         self.parts: list[Future[None]] = []
         self.batch: Batch | None = None
         self._left, self._lock = parts, threading.Lock()
@@ -112,6 +157,8 @@ class Pending:
         Raises:
             MlplatError: A sample cannot be read or decoded; names its key.
         """
+        if self._late is not None:
+            self._late(self, range(len(self.planned.rows)))
         for part in self.parts:  # in order: which of several errors is told does not depend on the threads
             part.result()
         if self.batch is None:

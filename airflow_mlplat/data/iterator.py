@@ -67,7 +67,7 @@ class BatchIterator:
             raise SpecError("epochs must be a whole number", expected="1 or more, or None", got=epochs)
         self.options = options
         self._samples, self._epochs, self._n = samples, epochs, len(samples)
-        self._filler = Filler(samples, options, allocate)
+        self._filler = Filler(samples, options, allocate, epochs)
         self._order: Order | None = None
         self._epoch, self._position = 0, 0
 
@@ -166,16 +166,16 @@ class BatchIterator:
     def _plan(self, stop: int | None) -> Iterator[Round]:
         if self._order is None:
             self._order = order_of(self._samples, self.options)
-        order = self._order
+        order, needed = self._order, self._filler.needed
         first, position = next_epoch(self._n, self.options, self._epoch, self._position)
         for epoch in count(first) if stop is None else range(first, stop):
             ahead = order.shards_ahead(epoch, position)
             if len(ahead):
-                self._samples.will_read(ahead)
+                self._samples.will_read(needed(ahead))
             for number, planned in enumerate(rounds(self._n, order, self.options, epoch, position)):
                 yield planned
                 if not number and len(ahead) and (stop is None or epoch + 1 < stop):  # the first batch does not wait
-                    self._samples.will_read(np.concatenate([ahead, order.shards_ahead(epoch + 1, 0)]))
+                    self._samples.will_read(needed(np.concatenate([ahead, order.shards_ahead(epoch + 1, 0)])))
             position = 0
 
 

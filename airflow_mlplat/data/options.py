@@ -12,13 +12,16 @@ from airflow_mlplat.data.fit import check_target
 from airflow_mlplat.data.sampling import check_sampling
 from airflow_mlplat.errors import SpecError
 
-_LEAST = {"batch_size": 1, "seed": None, "window": 0, "shard_index": 0, "shard_count": 1, "threads": 1, "prefetch": 1}
+_LEAST = {
+    "batch_size": 1, "seed": None, "window": 0, "shard_index": 0, "shard_count": 1, "threads": 1, "prefetch": 1,
+    "keep_bytes": 0,
+}  # fmt: skip
 """Whole numbers, and the least that each may be."""
 
 
 @dataclass(frozen=True)
 class IteratorOptions:
-    """Options of `BatchIterator`. Neither `threads` nor `prefetch` changes a byte of what it gives.
+    """Options of `BatchIterator`. Neither `threads` nor `prefetch` nor `keep_bytes` changes a byte of what it gives.
 
     Args:
         batch_size: Samples in a batch of one rank.
@@ -36,6 +39,10 @@ class IteratorOptions:
         fit: What becomes of other proportions: a key of `fit.FITS`.
         augment: Steps, each a dict of `name` and parameters, as `augment` has them.
         sampling: None for each sample once in an epoch, or one of the forms of `sampling`.
+        keep_bytes: Samples are decoded in the first epoch alone, and stay in memory as they are before augmentation, if
+            all of them together take no more bytes than this: n · height · width · channels. 0 decodes them anew in
+            each epoch; None keeps them if they take 256 MiB or less, and no more than an eighth of the memory that the
+            process may have. Never done for one epoch, nor where the first step of `augment` takes whole images.
 
     Raises:
         SpecError: An option is of the wrong type, or outside its range.
@@ -56,10 +63,13 @@ class IteratorOptions:
     fit: str = "stretch"
     augment: tuple[Mapping[str, Any], ...] = ()
     sampling: Mapping[str, Any] | None = None
+    keep_bytes: int | None = None
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
             value = getattr(self, name)
+            if name == "keep_bytes" and value is None:
+                continue
             if not isinstance(value, int) or isinstance(value, bool) or (least is not None and value < least):
                 expected = "any" if least is None else f"{least} or more"
                 raise SpecError(f"{name} must be a whole number", expected=expected, got=repr(value))

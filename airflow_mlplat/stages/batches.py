@@ -80,14 +80,21 @@ class EpochBatches:
 
 
 def in_order(
-    samples: SampleSource, options: TrainOptions, batch_size: int, workers: Workers = ONE_WORKER
+    samples: SampleSource,
+    options: TrainOptions,
+    batch_size: int,
+    workers: Workers = ONE_WORKER,
+    *,
+    epochs: int | None = 1,
 ) -> BatchIterator:
-    """All samples once, in their own order, made as in training but not augmented; of several workers, this one's.
+    """All samples in their own order, made as in training but not augmented; of several workers, this one's.
 
-    The last batch may be smaller; that of a worker may even be empty.
+    The last batch may be smaller; that of a worker may even be empty. Each epoch is the same; with more than one they
+    are decoded once if they fit into memory.
     """
     share = _share(batch_size, workers)
-    return BatchIterator(samples, options.batches(**share, shuffle=False, window=0, augment=(), sampling=None))
+    plain = options.batches(**share, shuffle=False, window=0, augment=(), sampling=None)
+    return BatchIterator(samples, plain, epochs)
 
 
 def _share(batch_size: int, workers: Workers) -> dict[str, int]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from logging import Logger
 from typing import Any
 
@@ -203,14 +204,17 @@ class Loop:
         losses = [epoch["validation_loss"] for epoch in self._epochs]
         return losses.index(min(losses))
 
+    @cached_property
+    def _held_out(self) -> BatchIterator:
+        return in_order(self._validation, self._options, self._options.batch_size, self._workers, epochs=None)
+
     def _validate(self) -> dict[str, float]:
         loss, correct = 0.0, 0.0
-        with in_order(self._validation, self._options, self._options.batch_size, self._workers) as batches:
-            for batch in (batch for batch in batches if len(batch)):
-                probabilities = self._trainer.predict(batch.images)
-                told = probabilities[np.arange(len(batch.labels)), batch.labels].astype(np.float64)
-                loss -= float(np.log(np.maximum(told, LEAST_PROBABILITY)).sum())
-                correct += float((probabilities.argmax(axis=1) == batch.labels).sum())
+        for batch in (batch for batch in self._held_out.epoch() if len(batch)):
+            probabilities = self._trainer.predict(batch.images)
+            told = probabilities[np.arange(len(batch.labels)), batch.labels].astype(np.float64)
+            loss -= float(np.log(np.maximum(told, LEAST_PROBABILITY)).sum())
+            correct += float((probabilities.argmax(axis=1) == batch.labels).sum())
         loss, correct = self._group.total(np.array([loss, correct])).tolist()
         n = len(self._validation)
         return {"validation_loss": round(loss / n, DIGITS), "validation_accuracy": round(correct / n, DIGITS)}

@@ -44,6 +44,9 @@ class TrainOptions(FromParams):
         seed: Of the order of samples, first weights and dropout.
         threads: Of the framework; another number may round differently.
         decode_threads: That make batches beside it.
+        keep_bytes: Samples are decoded once, and stay in memory between epochs, if all those to train on take no more
+            bytes than this, pixel by pixel of `shape`; and the held-out ones likewise. 0: never. None: 256 MiB, or an
+            eighth of the memory that the job may have where that is less. No batch differs.
         shared_by: How many trainings on this host read the same batches at the same time: then these are decoded once
             for all of them. Each waits for the others, for a minute at most; the batches are the same either way.
         checkpoint_every: Steps between checkpoints, the most that a kill loses; each epoch ends with one. None: 200,
@@ -70,6 +73,7 @@ class TrainOptions(FromParams):
     seed: int = 0
     threads: int = 1
     decode_threads: int = 2
+    keep_bytes: int | None = None
     shared_by: int = 1
     checkpoint_every: int | None = None
     validation_fraction: float = 0.0
@@ -112,7 +116,7 @@ class TrainOptions(FromParams):
         mine = {
             "batch_size": self.batch_size, "shape": self.shape, "seed": self.seed, "window": self.window,
             "threads": self.decode_threads, "decoder": self.decoder, "resize": self.resize, "fit": self.fit,
-            "augment": self.augment, "sampling": self.sampling,
+            "augment": self.augment, "sampling": self.sampling, "keep_bytes": self.keep_bytes,
         }  # fmt: skip
         return IteratorOptions(**{**mine, **changed})
 

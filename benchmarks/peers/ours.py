@@ -54,7 +54,8 @@ def _raw(samples: Samples, repeat: bool, check: bool) -> Raw:
 
 
 def _batches(folder: Path, repeat: bool, **options: Any) -> Batches:
-    made = IteratorOptions(batch_size=BATCH, shape=(SIDE, SIDE, 3), threads=WORKERS, resize="linear", **options)
+    how: dict[str, Any] = {"shape": (SIDE, SIDE, 3), "threads": WORKERS, "resize": "linear", "keep_bytes": 0}
+    made = IteratorOptions(batch_size=BATCH, **how, **options)  # decoding is measured, so it is done in every epoch
     with BatchIterator(open_samples(folder), made, None if repeat else 1) as batches:
         for batch in batches:
             yield batch.images, batch.labels

@@ -56,3 +56,19 @@ def test_fitted_before_it_is_augmented(made, png, digits):
     wide = png(np.tile(np.arange(32, dtype=np.uint8) * 8, (8, 1)))
     batch = made([0], broken={0: wide}, fit="crop", augment=[{"name": "flip", "probability": 1.0}])
     assert batch.images[0, 0, :, 0].tolist() == [value * 8 for value in range(19, 11, -1)]
+
+
+@pytest.mark.parametrize(("changed", "needs_threads"), [({}, False), ({"augment": [{"name": "flip"}]}, True)])
+def test_a_small_batch_that_was_kept_needs_no_thread(memory, options, digits, changed, needs_threads):
+    filler, rows = Filler(memory(50), options(**changed), ordinary, epochs=2), np.array([5, 9, 5])
+    planned = Round(0, 3, rows, np.zeros_like(rows))
+    with ThreadPoolExecutor(1) as pool:
+        first = filler.start(pool, planned).wait()
+    if needs_threads:
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            filler.start(pool, planned)
+        return
+    again = filler.start(pool, planned).wait()
+    assert np.array_equal(again.images[..., 0], digits[0][rows])
+    assert again.digest() == first.digest()
+    assert not np.shares_memory(again.images, first.images)

@@ -19,6 +19,8 @@ def test_defaults_and_lists_of_json():
         ({"batch_size": 0}, r"batch_size must be a whole number; expected 1 or more; got 0\."),
         ({"batch_size": "8"}, r"batch_size must be a whole number; expected 1 or more; got '8'\."),
         ({"threads": 1.5}, r"threads must be a whole number; expected 1 or more; got 1\.5\."),
+        ({"keep_bytes": -1}, r"keep_bytes must be a whole number; expected 0 or more; got -1\."),
+        ({"keep_bytes": "1G"}, r"keep_bytes must be a whole number; expected 0 or more; got '1G'\."),
         ({"prefetch": True}, r"prefetch must be a whole number; expected 1 or more; got True\."),
         ({"shuffle": 1}, r"shuffle must be said; expected True \| False; got 1\."),
         ({"drop_remainder": "no"}, r"drop_remainder must be said; expected True \| False; got 'no'\."),

@@ -97,7 +97,8 @@ def main(store: str, ref: str, device: str, steps: int) -> None:
     """Measure, in interleaved rounds."""
     cuda = device if device.startswith("cuda") else None
     samples = Samples(open_store(store), Ref.from_json(json.loads(ref)))
-    options = IteratorOptions(batch_size=BATCH, shape=(224, 224, 3), threads=4, prefetch=8, drop_remainder=True)
+    how = {"shape": (224, 224, 3), "threads": 4, "prefetch": 8, "keep_bytes": 0}  # decoding in every epoch
+    options = IteratorOptions(batch_size=BATCH, drop_remainder=True, **how)
     memory = {"allocate": pinned} if cuda else {}
     training, found = Training(device), {"fed": [], "resident": []}
     with BatchIterator(samples, options, epochs=None, **memory) as iterator:

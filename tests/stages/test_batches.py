@@ -108,6 +108,16 @@ def test_in_order_gives_each_to_one_worker(samples, count):
     assert sorted(seen) == list(range(70))
 
 
+@pytest.mark.parametrize(("keep_bytes", "reads"), [(None, 1), (0, 3)])
+def test_in_order_again(samples, keep_bytes, reads):
+    how, read = options(keep_bytes=keep_bytes), []
+    samples.media = lambda row, of=samples.media: (read.append(row), of(row))[1]
+    with in_order(samples, how, 32, epochs=None) as batches:
+        first, *others = [digests(batches.epoch()) for _ in range(3)]
+    assert others == [first, first]
+    assert sorted(read) == sorted([*range(70)] * reads)
+
+
 @pytest.fixture
 def job(store, tmp_path):
     def make(host):

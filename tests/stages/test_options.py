@@ -43,6 +43,7 @@ def test_build_gets_the_users_params_and_ours():
         ({**SHAPE, "epochs": True}, "got True"),
         ({**SHAPE, "batch_size": 1.5}, "batch_size must be a whole number"),
         ({**SHAPE, "seed": -1}, "seed must be a whole number; expected 0 or more"),
+        ({**SHAPE, "keep_bytes": -1}, "keep_bytes must be a whole number; expected 0 or more; got -1."),
         ({**SHAPE, "learning_rate": 0}, "learning_rate must be a number; expected above 0, below inf; got 0."),
         ({**SHAPE, "learning_rate": float("nan")}, "learning_rate must be a number"),
         ({**SHAPE, "momentum": 1}, "momentum must be a number; expected 0 or more, below 1; got 1."),

@@ -54,6 +54,7 @@ class Producer:
         self.busy = False
         self._samples: SampleSource | None = None
         self._iterator: BatchIterator | None = None
+        self._stop = 0  # the epoch that it stops before
         self._batches: Iterator[Batch] = iter(())
         self._at: tuple[Place, int] | None = None  # where the iterator's next batch begins, and where it stops
         # A storage that hangs keeps the thread for ever, but not the server.
@@ -98,12 +99,13 @@ class Producer:
         return Product(place, following, *self._slots.write(batch))
 
     def _seek(self, place: Place, stop: int) -> None:
-        if self._iterator is not None:
-            self._iterator.close()
         if self._samples is None:
             self._samples = self._spec.samples()
             self._size = len(self._samples)
-        self._iterator = BatchIterator(self._samples, self._spec.options, stop)
+        if self._iterator is None or self._stop != stop:
+            if self._iterator is not None:
+                self._iterator.close()
+            self._iterator, self._stop = BatchIterator(self._samples, self._spec.options, stop), stop
         state = {**self._iterator.get_state(), "epoch": place[0], "position": place[1]}
         self._iterator.set_state(state)
         self._batches = iter(self._iterator)

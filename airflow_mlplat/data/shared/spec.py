@@ -32,7 +32,7 @@ _LEAST = {
     "consumers": 1, "window": 1, "patience_seconds": 0, "gather_seconds": 0, "start_seconds": 0, "idle_seconds": 0,
     "silence_seconds": 2,
 }  # fmt: skip
-_WITHOUT_EFFECT = ("threads", "prefetch")  # on any byte of a batch
+_WITHOUT_EFFECT = ("threads", "prefetch", "keep_bytes")  # on any byte of a batch
 
 
 @dataclass(frozen=True, eq=False)

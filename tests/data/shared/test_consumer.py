@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import threading
@@ -310,14 +311,18 @@ def test_server_that_hangs(samples, options, stream, plain):
         eventually(lambda: not is_alive(pid))  # else its lock keeps what it left from being removed
 
 
-def test_directory_removed(samples, options, stream, plain):
-    import shutil
+def removed(directory):
+    """Whether it is gone: not yet when the server has put a file there meanwhile."""
+    shutil.rmtree(directory, ignore_errors=True)
+    return not directory.exists()
 
+
+def test_directory_removed(samples, options, stream, plain):
     with SharedIterator(samples, options(), 2, stream()) as iterator:
         batches = iter(iterator)
         found = [told(next(batches)) for _ in range(3)]
         pid = server_of(iterator)
-        shutil.rmtree(stream().directory)
+        eventually(lambda: removed(stream().directory))
         eventually(lambda: not is_alive(pid))
         found += [told(batch) for batch in batches]
         assert found == plain(samples, options(), 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
 import pytest
 
@@ -10,6 +11,7 @@ from airflow_mlplat.data.shared.producer import Producer
 from airflow_mlplat.data.shared.slots import Slots, read
 from airflow_mlplat.data.shared.spec import StreamSpec
 from airflow_mlplat.errors import NotFoundError
+from airflow_mlplat.store import Samples
 from tests.data.shared.conftest import SECONDS, eventually, told
 
 
@@ -46,6 +48,20 @@ def test_in_order_and_from_any_place(make, samples, options, plain):
     for index in (0, 1, 2, 3, 4, 5, 9, 2, 3):
         assert make(places[index]) == (whole[index], places[index + 1])
     assert make((1, 0), stop=9) == (whole[5], (1, 40))
+
+
+def test_samples_are_decoded_once_wherever_it_goes_on(make, monkeypatch):
+    reads, media = Counter(), Samples.media
+
+    def counted(samples, row):
+        reads[row] += 1
+        return media(samples, row)
+
+    monkeypatch.setattr(Samples, "media", counted)
+    places = [(epoch, position) for epoch in range(3) for position in range(0, 200, 40)]
+    for place in [*places, places[2], places[7]]:
+        make(place, stop=3)
+    assert reads == dict.fromkeys(range(200), 1)
 
 
 def test_what_cannot_be_opened(options, stream, tmp_path, span):

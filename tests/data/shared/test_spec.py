@@ -50,7 +50,7 @@ def test_other_bytes_have_another_identity(tmp_path, monkeypatch):
 def test_the_same_bytes_have_the_same_identity(tmp_path):
     same = [
         spec_of(tmp_path),
-        spec_of(tmp_path, options=IteratorOptions(threads=7, prefetch=9)),
+        spec_of(tmp_path, options=IteratorOptions(threads=7, prefetch=9, keep_bytes=0)),
         spec_of(tmp_path, store="file:///elsewhere", window=3, patience_seconds=1, consumers=4),
     ]
     assert len({one.identity for one in same}) == 1
