@@ -116,6 +116,22 @@ class BuildFile:
                 fix="return the model" if model is None else None,
             )
 
+    def check_weights(self, given: Any, built: Any) -> None:
+        """Whether weights are of the model that the file builds.
+
+        Args:
+            given: Shapes of the weights.
+            built: Shapes of the model's own.
+
+        Raises:
+            BuildError: They are not.
+        """
+        if given != built:
+            raise BuildError(
+                f"{self.path.name} builds another model than the weights are of", expected=given, got=built,
+                fix="build(params) must build the same model each time",
+            )  # fmt: skip
+
     def check_outputs(self, outputs: Any, classes: int) -> bool:
         """Whether the outputs of a model on `PROBE_IMAGES` images are probabilities; else they are logits.
 

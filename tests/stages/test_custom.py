@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from airflow_mlplat.errors import BuildError
+from airflow_mlplat.errors import BuildError, SpecError
 from airflow_mlplat.stages.model import load_facts, load_weights
 from tests.stages.linear import LinearTrainer
 
@@ -76,3 +76,8 @@ def test_a_mistake_is_told(train, dataset, body, told):
     kind = BuildError if "line" in told else Exception
     with pytest.raises(kind, match=re.escape(told)):
         train(dataset(range(96)), build=build, trainer=Trainer)
+
+
+def test_it_has_one_worker(train_together, dataset):
+    with pytest.raises(SpecError, match=r"trains on its own has one worker; expected workers 1; got 2\. leave out its"):
+        train_together(dataset(range(96)), 2, build=BUILD)

@@ -74,3 +74,13 @@ def test_a_spec_that_lacks_something(run, dataset):
         run("train", inputs={"dataset": [data]}, params=params, trainer=LinearTrainer)
     with pytest.raises(SpecError, match="stage 'train' takes one dataset; expected 1; got 0"):
         run("train", framework="linear", params=params)
+
+
+def test_what_several_workers_do_not_train(train_together, dataset):
+    data = dataset(range(60))
+    with pytest.raises(SpecError, match=r"of all workers together; expected a multiple of the 3 workers; got 32\."):
+        train_together(data, 3)
+    with pytest.raises(SpecError, match=r"several workers share no batches; expected shared_by 1; got 2\."):
+        train_together(data, 2, shared_by=2)
+    with pytest.raises(DataError, match=r"has too few samples for 2 workers; expected a batch of 64; got 60\. lower"):
+        train_together(data, 2, batch_size=64)

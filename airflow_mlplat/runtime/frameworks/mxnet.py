@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from airflow_mlplat.errors import BuildError
+from airflow_mlplat.runtime.frameworks.mxnet_group import MXNetGroup
+from airflow_mlplat.runtime.frameworks.seeds import mixed_seed
 from airflow_mlplat.stages.build_file import BuildFile, probe_images
 from airflow_mlplat.stages.options import TrainOptions
 from airflow_mlplat.stages.trainer import Arrays, Measured
+from airflow_mlplat.stages.workers import ONE_WORKER, Workers
 
 FRAMEWORK = "mxnet"
 LEAST_PROBABILITY = 1e-7
@@ -27,12 +29,16 @@ class MXNetTrainer:
         build_file: Builds the block.
         options: Seed, threads, optimiser and the rest.
         classes: How many.
+        workers: Who trains together.
     """
 
-    def __init__(self, build_file: BuildFile, options: TrainOptions, classes: int) -> None:
+    def __init__(
+        self, build_file: BuildFile, options: TrainOptions, classes: int, workers: Workers = ONE_WORKER
+    ) -> None:
         mx = self._mx = import_framework(options)
+        self.group = MXNetGroup(mx, workers)
         self.versions = {"mxnet": mx.__version__}
-        self._options, self._name, self._count = options, build_file.path.name, 0
+        self._options, self._build_file, self._count = options, build_file, 0
         _seed(mx, options.seed, 0)
         self.model = build_file.build(options.build_params(classes, FRAMEWORK))
         build_file.check_model(self.model, mx.gluon.Block, "a Gluon block")
@@ -44,11 +50,14 @@ class MXNetTrainer:
         self._probabilities = build_file.check_outputs(outputs, classes)
         self._named: dict[str, Any] = dict(self.model._collect_params_with_prefix())
         self._trained = [p for p in self._named.values() if p.grad_req != "null"]
+        if workers.count > 1:  # a build may draw from what is not seeded
+            self._replace(list(self._named.values()), self.group.first)
         self._optimizer = OPTIMIZERS[options.optimizer](mx, options)
+        self._optimizer.rescale_grad = 1 / workers.count
         self._slots = [_as_tuple(self._optimizer.create_state(i, p.data())) for i, p in enumerate(self._trained)]
         self._sums = mx.nd.zeros((2,))
         self._running: Any = None
-        _seed(mx, options.seed, 1)
+        _seed(mx, options.seed, 1, workers.rank)
 
     def _as_input(self, images: np.ndarray) -> Any:
         """float32 (n, C, H, W) in [0, 1] of uint8 (n, H, W, C)."""
@@ -80,17 +89,38 @@ class MXNetTrainer:
     def _update(self, learning_rate: float) -> None:
         self._count += 1
         self._optimizer.set_learning_rate(learning_rate)
+        gradients = self._gradients()
         for i, parameter in enumerate(self._trained):
             slots = self._slots[i]
             state = None if not slots else slots if len(slots) > 1 else slots[0]
-            self._optimizer.update(i, parameter.data(), parameter.grad(), state)
+            self._optimizer.update(i, parameter.data(), gradients[i], state)
+
+    def _gradients(self) -> list[Any]:
+        """Of what is trained: sums over all workers."""
+        own = [parameter.grad() for parameter in self._trained]
+        return own if self.group.workers.count == 1 else _parts(self.group.summed(_flat(self._mx, own)), own)
+
+    def _replace(self, parameters: list[Any], by: Callable[[Any], Any]) -> None:
+        """Give parameters other values: `by` makes them of the present ones, float32 (n,), all in one array."""
+        own = [parameter.data() for parameter in parameters]
+        if own:
+            for parameter, values in zip(parameters, _parts(by(_flat(self._mx, own)), own)):
+                parameter.set_data(values.astype(parameter.dtype))
 
     def measure(self, step: int) -> Measured:
         """Sums since the last call; dropout goes on from a seed of its own for each `step`."""
         loss, correct = self._sums.asnumpy().tolist()
         self._sums = self._mx.nd.zeros((2,))
-        _seed(self._mx, self._options.seed, step + 2)  # 0 and 1 are of building and of the first stretch
+        # 0 and 1 are of building and of the first stretch.
+        _seed(self._mx, self._options.seed, step + 2, self.group.workers.rank)
         return Measured(loss, correct)
+
+    def average(self) -> None:
+        """Of what has no gradient: batch normalisation's means and variances."""
+        count = self.group.workers.count
+        if count > 1:
+            untrained = [parameter for parameter in self._named.values() if parameter.grad_req == "null"]
+            self._replace(untrained, lambda values: self.group.summed(values) / count)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities."""
@@ -122,11 +152,7 @@ class MXNetTrainer:
         """Take weights of the same build file."""
         expected = {name: array.shape for name, array in weights.items()}
         got = {name: tuple(parameter.shape) for name, parameter in self._named.items()}
-        if expected != got:
-            raise BuildError(
-                f"{self._name} builds another model than the weights are of", expected=expected, got=got,
-                fix="build(params) must build the same model each time",
-            )  # fmt: skip
+        self._build_file.check_weights(expected, got)
         for name, parameter in self._named.items():
             parameter.set_data(self._mx.nd.array(weights[name], dtype=weights[name].dtype))
 
@@ -148,9 +174,9 @@ def import_framework(options: TrainOptions) -> Any:
     return mx
 
 
-def _seed(mx: Any, seed: int, stretch: int) -> None:
-    """Seed all generators with what follows from both numbers alone."""
-    mixed = int.from_bytes(hashlib.sha256(f"{seed} {stretch}".encode()).digest()[:4], "big") >> 1  # int32 in MXNet
+def _seed(mx: Any, seed: int, stretch: int, rank: int = 0) -> None:
+    """Seed all generators with what follows from these numbers alone."""
+    mixed = mixed_seed(seed, stretch, rank)
     mx.random.seed(mixed)
     np.random.seed(mixed)  # initialisers draw from it
     random.seed(mixed)
@@ -177,6 +203,17 @@ def _initialize(mx: Any, model: Any) -> None:
 def _nchw(shape: tuple[int, int, int]) -> tuple[None, int, int, int]:
     height, width, channels = shape
     return (None, channels, height, width)
+
+
+def _flat(mx: Any, arrays: list[Any]) -> Any:
+    """All numbers of arrays: float32 (n,)."""
+    return mx.nd.concat(*[array.astype(np.float32).reshape((-1,)) for array in arrays], dim=0)
+
+
+def _parts(flat: Any, like: list[Any]) -> list[Any]:
+    """The inverse of `_flat`, without copies."""
+    ends = np.cumsum([array.size for array in like]).tolist()
+    return [flat[end - array.size : end].reshape(array.shape) for end, array in zip(ends, like)]
 
 
 def _as_tuple(slots: Any) -> tuple[Any, ...]:

@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from airflow_mlplat.errors import BuildError
+from airflow_mlplat.runtime.frameworks.tensorflow_group import TensorFlowGroup
 from airflow_mlplat.stages.arrays import unzip, zip_bytes
 from airflow_mlplat.stages.build_file import BuildFile, probe_images
 from airflow_mlplat.stages.options import TrainOptions
 from airflow_mlplat.stages.trainer import Arrays, Measured
+from airflow_mlplat.stages.workers import ONE_WORKER, Workers
 
 FRAMEWORK = "tensorflow"
+_APART = 0x9E3779B1
+"""Between seeds of replicas: odd, so that they differ for all of them (Knuth's multiplicative hashing)."""
 
 
 class TensorFlowTrainer:
@@ -25,21 +28,28 @@ class TensorFlowTrainer:
         build_file: Builds the model.
         options: Seed, threads, optimiser and the rest.
         classes: How many.
+        workers: Who trains together.
     """
 
-    def __init__(self, build_file: BuildFile, options: TrainOptions, classes: int) -> None:
+    def __init__(
+        self, build_file: BuildFile, options: TrainOptions, classes: int, workers: Workers = ONE_WORKER
+    ) -> None:
         tf, keras = import_framework(options)
-        self._tf = tf
+        self._tf, self._build_file = tf, build_file
         self.versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
-        self.model = build_file.build(options.build_params(classes, FRAMEWORK))
-        build_file.check_model(self.model, keras.Model, "a Keras model")
-        self._name = build_file.path.name
-        with build_file.blamed(f"the model on images of shape {(None, *options.shape)}"):
-            outputs = self.model(_as_input(tf, probe_images(options.shape)), training=False)
-        outputs = outputs.numpy() if isinstance(outputs, tf.Tensor) else outputs
-        self._probabilities = build_file.check_outputs(outputs, classes)
-        self._optimizer = OPTIMIZERS[options.optimizer](keras, options)
-        self._optimizer.build(self.model.trainable_variables)
+        self.group = TensorFlowGroup(tf, workers)
+        with self.group.strategy.scope():
+            self.model = build_file.build(options.build_params(classes, FRAMEWORK))
+            build_file.check_model(self.model, keras.Model, "a Keras model")
+            with build_file.blamed(f"the model on images of shape {(None, *options.shape)}"):
+                outputs = self.model(_as_input(tf, probe_images(options.shape)), training=False)
+            outputs = outputs.numpy() if isinstance(outputs, tf.Tensor) else outputs
+            self._probabilities = build_file.check_outputs(outputs, classes)
+            self._optimizer = OPTIMIZERS[options.optimizer](keras, options)
+            self._optimizer.build(self.model.trainable_variables)
+        self._spread = tf.function(self._spread_graph)
+        self._spread()
+        self._average = tf.function(self._average_graph)
         self._sums = [tf.Variable(0.0, dtype=tf.float64), tf.Variable(0.0, dtype=tf.float64)]
         losses = {1: keras.losses.SparseCategoricalCrossentropy, 2: keras.losses.CategoricalCrossentropy}
         self._losses = {ndim: loss(from_logits=not self._probabilities) for ndim, loss in losses.items()}
@@ -53,18 +63,41 @@ class TensorFlowTrainer:
         self._predict = tf.function(self._predict_graph, input_signature=[images], jit_compile=False)
 
     def _step_graph(self, images: Any, targets: Any, rate: Any) -> None:
-        tf, ndim = self._tf, len(targets.shape)
+        self._optimizer.learning_rate.assign(rate)
+        found = self.group.strategy.run(self._replica_graph, (images, targets))
+        for total, parts in zip(self._sums, found):
+            total.assign_add(self._tf.add_n(self.group.strategy.experimental_local_results(parts)))
+
+    def _replica_graph(self, images: Any, targets: Any) -> tuple[Any, Any]:
+        """One replica's part of a step; returns its sums of losses and of images classified rightly."""
+        tf, ndim, replicas = self._tf, len(targets.shape), self.group.replicas
         with tf.GradientTape() as tape:
             outputs = self.model(_as_input(tf, images), training=True)
+            # Keras' losses are means, divided by the replicas, and its optimisers add up the replicas' gradients.
             loss = tf.cast(self._losses[ndim](targets, outputs), tf.float32)
-            total = tf.add_n([loss, *self.model.losses])  # those of layers: weight decay
-        gradients = tape.gradient(total, self.model.trainable_variables)
-        self._optimizer.learning_rate.assign(rate)
-        self._optimizer.apply(gradients, self.model.trainable_variables)
+            own = [more / replicas for more in self.model.losses]  # those of layers: weight decay
+            total = tf.add_n([loss, *own])
+        self._optimizer.apply(tape.gradient(total, self.model.trainable_variables), self.model.trainable_variables)
         labels = targets if ndim == 1 else tf.argmax(targets, axis=1)
         right = tf.equal(tf.argmax(outputs, axis=1), labels)
-        self._sums[0].assign_add(tf.cast(loss, tf.float64) * tf.cast(tf.shape(labels)[0], tf.float64))
-        self._sums[1].assign_add(tf.reduce_sum(tf.cast(right, tf.float64)))
+        rows = tf.cast(tf.shape(labels)[0] * replicas, tf.float64)
+        return tf.cast(loss, tf.float64) * rows, tf.reduce_sum(tf.cast(right, tf.float64))
+
+    def _average_graph(self) -> None:
+        self.group.mean([v for v in self.model.non_trainable_weights if v.dtype.startswith(("float", "bfloat"))])
+
+    def _spread_graph(self) -> None:
+        """Let replicas draw other noise: a generator's state is (seed, draws so far), the same in all until here."""
+        weights = {id(variable) for variable in self.model.weights}
+        seeds = [v for v in self.model.variables if id(v) not in weights and v.dtype == "uint32" and v.shape == (2,)]
+        if self.group.replicas > 1 and seeds:
+            self.group.strategy.run(self._spread_replica, (seeds,))
+
+    def _spread_replica(self, seeds: list[Any]) -> None:
+        tf = self._tf
+        replica = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.uint32)
+        for variable in seeds:
+            variable.assign(variable.value + tf.stack([replica * tf.constant(_APART, tf.uint32), 0]))
 
     def _predict_graph(self, images: Any) -> Any:
         outputs = self.model(_as_input(self._tf, images), training=False)
@@ -81,6 +114,10 @@ class TensorFlowTrainer:
             variable.assign(0.0)
         return found
 
+    def average(self) -> None:
+        """Of what has no gradient: batch normalisation's means and variances."""
+        self._average()
+
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities."""
         return self._predict(images).numpy()
@@ -90,8 +127,9 @@ class TensorFlowTrainer:
         return _values([*self.model.variables, *self._optimizer.variables])
 
     def load(self, state: Arrays) -> None:
-        """Go on from a `state`."""
+        """Go on from a `state`, which is of worker 0's first replica."""
         self._assign([*self.model.variables, *self._optimizer.variables], state)
+        self._spread()
 
     def weights(self) -> Arrays:
         """The model's weights, by number and path."""
@@ -102,13 +140,7 @@ class TensorFlowTrainer:
         self._assign(self.model.weights, weights)
 
     def _assign(self, variables: list[Any], values: Arrays) -> None:
-        expected = [tuple(variable.shape) for variable in variables]
-        got = [array.shape for array in values.values()]
-        if expected != got:
-            raise BuildError(
-                f"{self._name} builds another model than the weights are of", expected=got, got=expected,
-                fix="build(params) must build the same model each time",
-            )  # fmt: skip
+        self._build_file.check_weights([v.shape for v in values.values()], [tuple(v.shape) for v in variables])
         for variable, array in zip(variables, values.values()):
             variable.assign(array)
 
@@ -137,6 +169,7 @@ def import_framework(options: TrainOptions) -> tuple[Any, Any]:
     import keras
     import tensorflow as tf
 
+    tf.get_logger().setLevel("WARNING")  # nor is what its strategies do
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     tf.config.experimental.enable_op_determinism()

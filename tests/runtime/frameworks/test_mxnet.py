@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.runtime.frameworks.suite import *  # noqa: F403
+from tests.runtime.frameworks.together import *  # noqa: F403
 
 pytestmark = pytest.mark.mxnet
 FRAMEWORK = "mxnet"
@@ -29,6 +30,19 @@ BUILD = (
         nn.Dense(params["classes"]),
     )
     net[0].initialize(init.Orthogonal())
+    return net
+"""
+)
+# Of which each sample's part in a step is its own: no dropout, no batch normalisation.
+PLAIN = (
+    HEAD
+    + """
+    net.add(
+        nn.Conv2D(16, 3, activation="relu", padding=1),
+        nn.MaxPool2D(),
+        nn.Flatten(),
+        nn.Dense(params["classes"]),
+    )
     return net
 """
 )
