@@ -93,6 +93,16 @@ def prep_image(docker_url: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def kubernetes_config() -> str:
+    """Path of a kubeconfig for a real cluster, whose node has the suite's images (MLPLAT_TEST_KUBERNETES)."""
+    path = os.environ.get("MLPLAT_TEST_KUBERNETES")
+    if not path:
+        start = "set MLPLAT_TEST_KUBERNETES to what `tests/services/kubernetes start` prints"
+        pytest.skip(f"no Kubernetes: {start}, and load images there as .ci/run does")
+    return path
+
+
+@pytest.fixture(scope="session")
 def airflow_home() -> str:
     """Airflow's folder, with a metadata database."""
     from airflow.utils.db import initdb

@@ -34,14 +34,11 @@ IMAGES = {"prep": {"image": "airflow-mlplat/prep:1", "code_version": "c", "contr
 
 
 @pytest.fixture(scope="session")
-def connect():
+def connect(kubernetes_config):
     """A function that makes a client of the cluster's API server."""
-    config = os.environ.get("MLPLAT_TEST_KUBERNETES")
-    if not config:
-        pytest.skip("no Kubernetes: set MLPLAT_TEST_KUBERNETES to a kubeconfig, and load airflow-mlplat/suite there")
     from kubernetes.config import new_client_from_config
 
-    return lambda: new_client_from_config(config)
+    return lambda: new_client_from_config(kubernetes_config)
 
 
 @pytest.fixture
