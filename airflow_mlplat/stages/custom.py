@@ -110,16 +110,16 @@ def train_by_user(training: Training, build_file: BuildFile) -> Trained:
 
     Raises:
         BuildError: There is none, or it fails.
-        SpecError: There are several workers: what they would have to tell each other is not ours to know.
+        SpecError: There are several workers or devices: what it would have to tell them is not ours to know.
     """
     function = build_file.train
     if function is None:
         raise BuildError("the build file has no function train", expected="def train(ctx):")
-    workers = training.trainer.group.workers.count
-    if workers > 1:
+    workers, devices = training.trainer.group.workers.count, training.options.devices
+    if workers * devices > 1:
         raise SpecError(
-            "a build file that trains on its own has one worker", expected="workers 1", got=workers,
-            fix="leave out its train(ctx), or workers",
+            "a build file that trains on its own has one worker, on one device", expected="workers 1, devices 1",
+            got=f"workers {workers}, devices {devices}", fix="leave out its train(ctx), or workers and devices",
         )  # fmt: skip
     started = time.monotonic()
     with EpochBatches(training.samples, training.options, training.stream) as batches:

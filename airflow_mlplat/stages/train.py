@@ -31,8 +31,7 @@ def run(job: Job) -> Outcome:
     samples = job.samples(dataset)
     training, validation = split(samples, options.validation_fraction)
     build_file = fetch_build_file(job)
-    if workers.count > 1:
-        check_together(options, workers, training)
+    check_together(options, workers, training)
     trainer = factory(build_file, options, len(samples.classes), workers)
     job.log.info(
         "Training on %d samples (%d held out, %d without a label) of %s for %d epochs of %d a batch",
@@ -54,22 +53,23 @@ def run(job: Job) -> Outcome:
 
 
 def check_together(options: TrainOptions, workers: Workers, training: Subset) -> None:
-    """Whether several workers can train it together.
+    """Whether the workers and their devices can train it together.
 
     Raises:
         SpecError: An option does not go with them.
         DataError: There are fewer samples than a batch has.
     """
-    if options.batch_size % workers.count:
+    parts = workers.count * options.devices
+    who = f"{workers.count} workers of {options.devices} devices"
+    if options.batch_size % parts:
         raise SpecError(
-            "batch_size is of all workers together", expected=f"a multiple of the {workers.count} workers",
-            got=options.batch_size,
-        )  # fmt: skip
-    if options.shared_by > 1:
+            f"batch_size is of all {who} together", expected=f"a multiple of {parts}", got=options.batch_size
+        )
+    if workers.count > 1 and options.shared_by > 1:
         raise SpecError("several workers share no batches", expected="shared_by 1", got=options.shared_by)
-    if len(training) < options.batch_size:
+    if parts > 1 and len(training) < options.batch_size:
         raise DataError(
-            f"{training.ref} has too few samples for {workers.count} workers",
+            f"{training.ref} has too few samples for {who}",
             expected=f"a batch of {options.batch_size}", got=len(training), fix="lower batch_size",
         )  # fmt: skip
 

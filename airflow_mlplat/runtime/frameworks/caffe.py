@@ -41,7 +41,7 @@ class CaffeTrainer:
         workers: One alone.
 
     Raises:
-        SpecError: There are several workers.
+        SpecError: There are several workers or devices, or another precision than float32.
     """
 
     group = Alone()
@@ -49,8 +49,13 @@ class CaffeTrainer:
     def __init__(
         self, build_file: BuildFile, options: TrainOptions, classes: int, workers: Workers = ONE_WORKER
     ) -> None:
-        if workers.count > 1:
-            raise SpecError("workers are for tensorflow and mxnet", expected="workers 1 with caffe", got=workers.count)
+        for name, only, got in (
+            ("workers", 1, workers.count),
+            ("devices", 1, options.devices),
+            ("precision", "float32", options.precision),
+        ):
+            if got != only:
+                raise SpecError(f"{name} is for tensorflow and mxnet", expected=f"{only} with caffe", got=got)
         caffe = self._caffe = import_framework(options)
         self.versions = {"caffe": caffe.__version__}
         self._options, self._build_file = options, build_file

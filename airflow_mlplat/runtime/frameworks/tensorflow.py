@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from airflow_mlplat.runtime.frameworks.loss_scale import LossScale
 from airflow_mlplat.runtime.frameworks.tensorflow_group import TensorFlowGroup
 from airflow_mlplat.stages.arrays import unzip, zip_bytes
 from airflow_mlplat.stages.build_file import BuildFile, probe_images
@@ -16,7 +17,7 @@ from airflow_mlplat.stages.options import TrainOptions
 from airflow_mlplat.stages.trainer import Arrays, Measured
 from airflow_mlplat.stages.workers import ONE_WORKER, Workers
 
-FRAMEWORK = "tensorflow"
+FRAMEWORK, SCALE = "tensorflow", "loss_scale"
 _APART = 0x9E3779B1
 """Between seeds of replicas: odd, so that they differ for all of them (Knuth's multiplicative hashing)."""
 
@@ -37,14 +38,15 @@ class TensorFlowTrainer:
         tf, keras = import_framework(options)
         self._tf, self._build_file = tf, build_file
         self.versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
-        self.group = TensorFlowGroup(tf, workers)
+        self.group = TensorFlowGroup(tf, workers, options.devices)
+        self._scale = LossScale() if options.precision == "float16" else None
         with self.group.strategy.scope():
             self.model = build_file.build(options.build_params(classes, FRAMEWORK))
             build_file.check_model(self.model, keras.Model, "a Keras model")
             with build_file.blamed(f"the model on images of shape {(None, *options.shape)}"):
                 outputs = self.model(_as_input(tf, probe_images(options.shape)), training=False)
-            outputs = outputs.numpy() if isinstance(outputs, tf.Tensor) else outputs
-            self._probabilities = build_file.check_outputs(outputs, classes)
+            outputs = tf.cast(outputs, tf.float32).numpy() if isinstance(outputs, tf.Tensor) else outputs
+            self._probabilities = build_file.check_outputs(outputs, classes, options.precision)
             self._optimizer = OPTIMIZERS[options.optimizer](keras, options)
             self._optimizer.build(self.model.trainable_variables)
         self._spread = tf.function(self._spread_graph)
@@ -54,34 +56,57 @@ class TensorFlowTrainer:
         losses = {1: keras.losses.SparseCategoricalCrossentropy, 2: keras.losses.CategoricalCrossentropy}
         self._losses = {ndim: loss(from_logits=not self._probabilities) for ndim, loss in losses.items()}
         # One signature for each kind of targets, with any number of rows: a smaller last batch is not traced again.
-        images, rate = tf.TensorSpec((None, *options.shape), tf.uint8), tf.TensorSpec((), tf.float32)
+        images, number = tf.TensorSpec((None, *options.shape), tf.uint8), tf.TensorSpec((), tf.float32)
         kinds = {1: tf.TensorSpec((None,), tf.int64), 2: tf.TensorSpec((None, classes), tf.float32)}
         self._steps = {
-            ndim: tf.function(self._step_graph, input_signature=[images, targets, rate], jit_compile=False)
+            ndim: tf.function(self._step_graph, input_signature=[images, targets, number, number], jit_compile=False)
             for ndim, targets in kinds.items()
         }
         self._predict = tf.function(self._predict_graph, input_signature=[images], jit_compile=False)
 
-    def _step_graph(self, images: Any, targets: Any, rate: Any) -> None:
-        self._optimizer.learning_rate.assign(rate)
-        found = self.group.strategy.run(self._replica_graph, (images, targets))
-        for total, parts in zip(self._sums, found):
-            total.assign_add(self._tf.add_n(self.group.strategy.experimental_local_results(parts)))
+    def _step_graph(self, images: Any, targets: Any, rate: Any, scale: Any) -> Any:
+        """With a loss scale, returns whether gradients were finite; the step is left out where they are not.
 
-    def _replica_graph(self, images: Any, targets: Any) -> tuple[Any, Any]:
-        """One replica's part of a step; returns its sums of losses and of images classified rightly."""
+        Without one it returns nothing: TensorFlow optimises a graph that gives something otherwise, to other bits.
+        """
+        tf, group = self._tf, self.group
+        self._optimizer.learning_rate.assign(rate)
+        gradients, *found = group.strategy.run(self._gradients_graph, (images, targets, scale))
+        for total, parts in zip(self._sums, found):
+            total.assign_add(tf.add_n(group.strategy.experimental_local_results(parts)))
+        if self._scale is None:
+            self._apply_graph(gradients)
+            return None
+        finite = group.all_true(group.strategy.run(self._finite_graph, (gradients,)))
+        # Decided for all replicas at once: one that went on alone would wait for the others' gradients.
+        return tf.cond(finite, lambda: self._apply_graph(gradients), lambda: False)
+
+    def _apply_graph(self, gradients: Any) -> bool:
+        self.group.strategy.run(lambda own: self._optimizer.apply(own, self.model.trainable_variables), (gradients,))
+        return True
+
+    def _finite_graph(self, gradients: list[Any]) -> Any:
+        tf = self._tf
+        return tf.reduce_all([tf.reduce_all(tf.math.is_finite(own)) for own in gradients if own is not None])
+
+    def _gradients_graph(self, images: Any, targets: Any, scale: Any) -> tuple[list[Any], Any, Any]:
+        """A replica's gradients, and its sums of losses and of images classified rightly."""
         tf, ndim, replicas = self._tf, len(targets.shape), self.group.replicas
+        images, targets = self.group.part(images), self.group.part(targets)
         with tf.GradientTape() as tape:
-            outputs = self.model(_as_input(tf, images), training=True)
+            outputs = tf.cast(self.model(_as_input(tf, images), training=True), tf.float32)
             # Keras' losses are means, divided by the replicas, and its optimisers add up the replicas' gradients.
             loss = tf.cast(self._losses[ndim](targets, outputs), tf.float32)
             own = [more / replicas for more in self.model.losses]  # those of layers: weight decay
             total = tf.add_n([loss, *own])
-        self._optimizer.apply(tape.gradient(total, self.model.trainable_variables), self.model.trainable_variables)
+            scaled = total if self._scale is None else total * scale
+        gradients = tape.gradient(scaled, self.model.trainable_variables)
+        if self._scale is not None:
+            gradients = [own if own is None else own / scale for own in gradients]
         labels = targets if ndim == 1 else tf.argmax(targets, axis=1)
         right = tf.equal(tf.argmax(outputs, axis=1), labels)
         rows = tf.cast(tf.shape(labels)[0] * replicas, tf.float64)
-        return tf.cast(loss, tf.float64) * rows, tf.reduce_sum(tf.cast(right, tf.float64))
+        return gradients, tf.cast(loss, tf.float64) * rows, tf.reduce_sum(tf.cast(right, tf.float64))
 
     def _average_graph(self) -> None:
         self.group.mean([v for v in self.model.non_trainable_weights if v.dtype.startswith(("float", "bfloat"))])
@@ -100,12 +125,15 @@ class TensorFlowTrainer:
             variable.assign(variable.value + tf.stack([replica * tf.constant(_APART, tf.uint32), 0]))
 
     def _predict_graph(self, images: Any) -> Any:
-        outputs = self.model(_as_input(self._tf, images), training=False)
+        outputs = self._tf.cast(self.model(_as_input(self._tf, images), training=False), self._tf.float32)
         return outputs if self._probabilities else self._tf.nn.softmax(outputs)
 
     def step(self, images: np.ndarray, targets: np.ndarray, learning_rate: float) -> None:
         """One step of the optimiser."""
-        self._steps[targets.ndim](images, targets, np.float32(learning_rate))
+        scale = 1.0 if self._scale is None else self._scale.value
+        done = self._steps[targets.ndim](images, targets, np.float32(learning_rate), np.float32(scale))
+        if self._scale is not None:
+            self._scale.update(bool(done))
 
     def measure(self, step: int) -> Measured:
         """Sums since the last call. Keras keeps its random state in variables, which `state` has."""
@@ -124,11 +152,15 @@ class TensorFlowTrainer:
 
     def state(self) -> Arrays:
         """The model's variables, which include the seeds of dropout, and the optimiser's."""
-        return _values([*self.model.variables, *self._optimizer.variables])
+        scale = {} if self._scale is None else {SCALE: self._scale.state()}
+        return {**_values([*self.model.variables, *self._optimizer.variables]), **scale}
 
     def load(self, state: Arrays) -> None:
         """Go on from a `state`, which is of worker 0's first replica."""
-        self._assign([*self.model.variables, *self._optimizer.variables], state)
+        variables = {name: array for name, array in state.items() if name != SCALE}
+        self._assign([*self.model.variables, *self._optimizer.variables], variables)
+        if self._scale is not None:
+            self._scale.load(state[SCALE])
         self._spread()
 
     def weights(self) -> Arrays:
@@ -174,8 +206,12 @@ def import_framework(options: TrainOptions) -> tuple[Any, Any]:
     tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     tf.config.experimental.enable_op_determinism()
     keras.backend.clear_session()
+    keras.config.set_dtype_policy(POLICIES[options.precision])
     keras.utils.set_random_seed(options.seed)  # of Python's, numpy's and TensorFlow's generators
     return tf, keras
+
+
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 def _adam(keras: Any, options: TrainOptions) -> Any:
