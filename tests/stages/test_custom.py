@@ -78,6 +78,9 @@ def test_a_mistake_is_told(train, dataset, body, told):
         train(dataset(range(96)), build=build, trainer=Trainer)
 
 
-def test_it_has_one_worker(train_together, dataset):
-    with pytest.raises(SpecError, match=r"trains on its own has one worker; expected workers 1; got 2\. leave out its"):
-        train_together(dataset(range(96)), 2, build=BUILD)
+def test_it_has_one_worker_on_one_device(train, train_together, dataset):
+    data, told = dataset(range(96)), r"one worker, on one device; expected workers 1, devices 1; got workers {}\. leave"
+    with pytest.raises(SpecError, match=told.format("2, devices 1")):
+        train_together(data, 2, build=BUILD)
+    with pytest.raises(SpecError, match=told.format("1, devices 2")):
+        train(data, build=BUILD, trainer=Trainer, devices=2)

@@ -44,14 +44,13 @@ class MXNetTrainer:
         self.versions = {"mxnet": mx.__version__}
         self._options, self._build_file, self._count = options, build_file, 0
         _seed(mx, options.seed, 0)
-        with self._contexts[0]:
-            self.model = build_file.build(options.build_params(classes, FRAMEWORK))
-            build_file.check_model(self.model, mx.gluon.Block, "a Gluon block")
-            with build_file.blamed(f"the model on images of shape {_nchw(options.shape)}"):
-                initialize(mx, self.model, self._contexts)
-                self.model.hybridize(static_alloc=True)
-                outputs = self._full(self.model(self._as_input(probe_images(options.shape), self._contexts[0])))
-                outputs = outputs.asnumpy() if isinstance(outputs, mx.nd.NDArray) else outputs
+        self.model = build_file.build(options.build_params(classes, FRAMEWORK))
+        build_file.check_model(self.model, mx.gluon.Block, "a Gluon block")
+        with build_file.blamed(f"the model on images of shape {_nchw(options.shape)}"):
+            initialize(mx, self.model, self._contexts)
+            self.model.hybridize(static_alloc=True)
+            outputs = self._full(self.model(self._as_input(probe_images(options.shape), self._contexts[0])))
+            outputs = outputs.asnumpy() if isinstance(outputs, mx.nd.NDArray) else outputs
         self._probabilities = build_file.check_outputs(outputs, classes, options.precision)
         self._named: dict[str, Any] = dict(self.model._collect_params_with_prefix())
         self._trained = [p for p in self._named.values() if p.grad_req != "null"]
@@ -171,8 +170,7 @@ class MXNetTrainer:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities."""
-        with self._contexts[0]:
-            outputs = self._full(self.model(self._as_input(images, self._contexts[0])))
+        outputs = self._full(self.model(self._as_input(images, self._contexts[0])))
         return (outputs if self._probabilities else self._mx.nd.softmax(outputs)).asnumpy()
 
     def state(self) -> Arrays:

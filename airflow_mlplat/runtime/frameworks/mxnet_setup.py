@@ -38,7 +38,7 @@ def import_framework(options: TrainOptions) -> Any:
 
 
 def contexts(mx: Any, options: TrainOptions) -> list[Any]:
-    """The devices to train on: GPUs, if there are any.
+    """The devices to train on: GPUs, if there are any. The first is this thread's default from now on.
 
     Raises:
         ConfigError: There are fewer GPUs.
@@ -46,7 +46,9 @@ def contexts(mx: Any, options: TrainOptions) -> list[Any]:
     gpus = mx.context.num_gpus()
     if gpus and gpus < options.devices:
         raise ConfigError("there are not so many GPUs", expected=f"devices {gpus} or fewer", got=options.devices)
-    return [(mx.gpu if gpus else mx.cpu)(number) for number in range(options.devices)]
+    found = [(mx.gpu if gpus else mx.cpu)(number) for number in range(options.devices)]
+    found[0].__enter__()  # for good: arrays that a build file makes, even in its own loop, go where the model is
+    return found
 
 
 def initialize(mx: Any, model: Any, on: list[Any]) -> None:

@@ -97,8 +97,12 @@ class Workplace:
     def run_workers(self, spec: JobSpec, directory: str) -> list[JobResult]:
         """Run all workers of a job to their end; what each left."""
         jobs = self.start_workers(spec, directory)
-        for job in jobs:
-            print(job.communicate(timeout=200)[0])
+        try:
+            for job in jobs:
+                print(job.communicate(timeout=100)[0])
+        finally:
+            for job in jobs:
+                job.kill()
         return [self.result(f"{directory}-{rank}") for rank in range(spec.workers)]
 
     def run(self, *specs: JobSpec) -> list[JobResult]:

@@ -10,6 +10,7 @@ from tests.runtime.frameworks.together import *  # noqa: F403
 pytestmark = pytest.mark.tensorflow
 FRAMEWORK = "tensorflow"
 NATIVE = {"model.keras"}
+HALVES = ["bfloat16", "float16"]
 
 HEAD = """
 import keras
