@@ -87,7 +87,19 @@ def docker_url() -> str:
 @pytest.fixture(scope="session")
 def prep_image(docker_url: str) -> str:
     """Name of the image of jobs without a framework, as `make images` builds it."""
-    return "airflow-mlplat/prep:latest"
+    from airflow_mlplat.launchers.container import IMAGES, image_name
+
+    return image_name(os.environ.get("MLPLAT_IMAGES", IMAGES), None)
+
+
+@pytest.fixture(scope="session")
+def kubernetes_config() -> str:
+    """Path of a kubeconfig for a real cluster, whose node has the suite's images (MLPLAT_TEST_KUBERNETES)."""
+    path = os.environ.get("MLPLAT_TEST_KUBERNETES")
+    if not path:
+        start = "set MLPLAT_TEST_KUBERNETES to what `tests/services/kubernetes start` prints"
+        pytest.skip(f"no Kubernetes: {start}, and load images there as .ci/run does")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,7 @@ class JobHook(BaseHook):
         inputs: Mapping[str, Iterable[Ref]],
         files: Mapping[str, str] | None = None,
         framework: str | None = None,
+        workers: int = 1,
     ) -> JobSpec:
         """A spec with this installation's store, and the launcher's code version and image, filled in.
 
@@ -100,6 +101,7 @@ class JobHook(BaseHook):
             inputs={role: list(refs) for role, refs in inputs.items()},
             files=dict(files or {}),
             framework=framework,
+            workers=workers,
         )
 
     def put_build_file(self, path: str | Path) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from airflow_mlplat.contract import ExitCode
 from airflow_mlplat.launchers.cgroup import memory_kills
-from airflow_mlplat.launchers.directory import JobDirectory, read_json, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import read_json, write_json
 from airflow_mlplat.launchers.supervisor import PR_SET_CHILD_SUBREAPER, SIGNALS, Watch, start
 
 LOOK_BYTES = 1 << 20

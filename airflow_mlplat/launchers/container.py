@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Optional
 from urllib.parse import unquote, urlsplit
 
-from airflow_mlplat.contract import CACHE, CONTRACT_VERSION, SPEC_FILE, JobSpec
+from airflow_mlplat.contract import CACHE, CHECKPOINTS, CONTRACT_VERSION, SPEC_FILE, JobSpec
 from airflow_mlplat.errors import ConfigError, ContractError
 from airflow_mlplat.launchers.base import Image, Limits
 from airflow_mlplat.launchers.directory import JobDirectory
@@ -28,6 +28,8 @@ NOBODY = 65532
 """User and group of jobs where Airflow runs as root."""
 PROCESSES = 4096
 """Most processes and threads of a job, without a limit of its own: frameworks start hundreds on large machines."""
+WORKER_PORT = 29500
+"""On which a job's workers are reached by each other, where it has several: each has an address of its own."""
 SCRATCH_BYTES = 64 << 20
 """Of /tmp; what needs more belongs into the job's own TMPDIR, on a disk."""
 
@@ -46,11 +48,13 @@ class Mount:
         target: Its path in the container.
         source: Its path on the machine.
         writable: Whether the job may write there.
+        each: Whether each worker sees there a folder of its own: that in `source` of its number.
     """
 
     target: str
     source: str
     writable: bool = False
+    each: bool = False
 
 
 def user() -> tuple[int, int]:
@@ -62,9 +66,10 @@ def hand_over(directory: JobDirectory) -> None:
     """Give what a job may write of its prepared directory to the user that the job runs as."""
     if os.geteuid():
         return
-    for folder, _, files in os.walk(directory.work):
-        for path in [folder, *(os.path.join(folder, name) for name in files)]:  # noqa: PTH118 - walk gives text
-            os.chown(path, *user(), follow_symlinks=False)
+    for worker in directory.workers():
+        for folder, _, files in os.walk(worker.work):
+            for path in [folder, *(os.path.join(folder, name) for name in files)]:  # noqa: PTH118 - walk gives text
+                os.chown(path, *user(), follow_symlinks=False)
 
 
 def image_name(images: str, framework: str | None) -> str:
@@ -140,7 +145,12 @@ def mounts(directory: JobDirectory, spec: JobSpec, readable: Path | None) -> lis
         spec: Its.
         readable: Folder that it sees as its store, if that is a folder.
     """
-    found = [Mount(str(directory.told), str(directory.told)), Mount(str(directory.work), str(directory.work), True)]
+    found = [
+        Mount(str(directory.told), str(directory.told)),
+        Mount(str(directory.work), str(directory.parts), writable=True, each=True),
+    ]
+    if spec.workers > 1:
+        found.append(Mount(str(directory.checkpoints), str(directory.work / CHECKPOINTS)))
     store = local_store(spec)
     if store is not None and readable is not None:
         found.append(Mount(str(store), str(readable)))

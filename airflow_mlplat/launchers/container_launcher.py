@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from airflow_mlplat.contract import OUTBOX, JobResult, JobSpec, digest
+from airflow_mlplat.contract import OUTBOX, WORKER_CHECKPOINTS, WORKERS, JobResult, JobSpec, digest
 from airflow_mlplat.errors import LaunchError
-from airflow_mlplat.launchers import container
+from airflow_mlplat.launchers import container, ending
 from airflow_mlplat.launchers.base import Handle, Limits
-from airflow_mlplat.launchers.directory import JobDirectory, read_json
+from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.directory_launcher import DirectoryLauncher, fresh
-from airflow_mlplat.launchers.start import Launch, prepare
+from airflow_mlplat.launchers.files import read_json
+from airflow_mlplat.launchers.start import Launch, devices_of, prepare
 
 LOG = logging.getLogger(__name__)
 INSTALLATION_LABEL, JOB_LABEL = "airflow-mlplat.installation", "airflow-mlplat.job"
@@ -69,15 +70,19 @@ class ContainerLauncher(DirectoryLauncher):
         raise NotImplementedError
 
     def vacate(self, directory: JobDirectory) -> bool:
-        """Remove the container of a job that has ended; whether there is one of a living job instead."""
+        """Remove the containers of a job that has ended; whether there are those of a living job instead."""
         raise NotImplementedError
 
     def start(self, directory: JobDirectory, launch: Launch, image: str, mounts: list[container.Mount]) -> None:
-        """Start the container of a job whose directory is prepared."""
+        """Start the containers of a job whose directory is prepared, one for each of its workers."""
+        raise NotImplementedError
+
+    def hosts(self, directory: JobDirectory, workers: int) -> list[str]:
+        """The names under which a job's workers reach each other, in their order."""
         raise NotImplementedError
 
     def remove(self, directory: JobDirectory) -> None:
-        """Remove the container of a job that has ended, if it is there."""
+        """Remove the containers of a job that has ended, if they are there."""
         raise NotImplementedError
 
     def submit(self, spec: JobSpec, limits: Limits | None = None, labels: Mapping[str, str] | None = None) -> Handle:
@@ -97,11 +102,19 @@ class ContainerLauncher(DirectoryLauncher):
         labels = {**labels, INSTALLATION_LABEL: self.installation, JOB_LABEL: spec.key, LAUNCHER_LABEL: self.name}
         cache = self._variables if container.local_store(spec) is None else {}
         variables = {**cache, OUTBOX: str(directory.outbox)}
-        launch = Launch(self._command(spec, directory.work), limits, self.orphan_seconds, labels, variables)
+        if spec.workers > 1:
+            addresses = ",".join(f"{host}:{container.WORKER_PORT}" for host in self.hosts(directory, spec.workers))
+            variables.update({WORKERS: addresses, WORKER_CHECKPOINTS: str(directory.checkpoints)})
+        command = self._command(spec, directory.work)
+        launch = Launch(command, limits, self.orphan_seconds, labels, variables, devices_of(spec))
         prepare(directory, spec, launch)
         container.hand_over(directory)
         readable = None if self._grant is None else self._grant(spec, directory.store)
         self.start(directory, launch, spec.image, container.mounts(directory, spec, readable) + others)
+
+    def teller(self, directory: JobDirectory) -> JobDirectory:
+        """Of the workers the one whose end is the job's; see `ending.teller`."""
+        return ending.teller(directory.workers())
 
     def result(self, handle: Handle) -> JobResult:
         """See `Launcher.result`. A container that ended well is removed; others stay for `sweep`."""
@@ -155,4 +168,5 @@ class ContainerLauncher(DirectoryLauncher):
         return digest(str(self.jobs))[:12]
 
     def _container_name(self, directory: JobDirectory) -> str:
-        return f"mlplat-{directory.path.name[:24]}-{self.installation}"
+        number = f"-{directory.worker}" if directory.worker else ""
+        return f"mlplat-{directory.path.name[:24]}-{self.installation}{number}"

@@ -10,9 +10,11 @@ outbox/                         what a job put that may not write the store
 submit.lock                     held while a job is started
 alive.lock                      held by the supervisor as long as it lives
 
-A job in a container is not trusted. It writes only below `work/`: result, log, exit, outbox, scratch, checkpoints; it
+A job in a container is not trusted. It writes only below `work/0/`: result, log, exit, outbox, scratch, checkpoints; it
 sees `told/`: launch, lease, cancel; and `store/`, what it may read of the store. The rest it does not see. What reads
-`work/` from outside follows no link, opens nothing but files, and reads no JSON of more than `JSON_BYTES`.
+`work/` from outside does so by `files`: it follows no link, opens nothing but files, and reads no JSON without end.
+Of a job of several workers, each writes in a folder of its own, `work/1/` and so on, which it sees as `work/0/`; all
+see as `checkpoints/` those of worker 0.
 
 A kernel drops a dead process's locks, zombies' too, and shows them in every container that mounts the directory;
 so whether a process job lives is asked of `alive.lock`, which no reused pid can confuse.
@@ -21,21 +23,15 @@ so whether a process job lives is asked of `alive.lock`, which no reused pid can
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
-import json
 import os
 import shutil
-import stat
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, cast
 
 from airflow_mlplat.contract import CHECKPOINTS, LOG_FILE, RESULT_FILE, SPEC_FILE
-
-JSON_BYTES = 64 << 20
-"""More than any result has."""
+from airflow_mlplat.launchers.files import open_plain, write_json
 
 
 class JobDirectory:
@@ -44,17 +40,24 @@ class JobDirectory:
     Args:
         path: The directory.
         apart: Whether the job writes in a part of it alone, as in a container.
+        worker: Whose files these are, of the workers of a job in containers.
     """
 
-    def __init__(self, path: Path, *, apart: bool = False) -> None:
-        self.path, self.apart = path, apart
-        self.told, self.work = (path / "told", path / "work") if apart else (path, path)
+    def __init__(self, path: Path, *, apart: bool = False, worker: int = 0) -> None:
+        self.path, self.apart, self.worker = path, apart, worker
+        self.parts, self.checkpoints = path / "work", path / CHECKPOINTS
+        self.told, self.work = (path / "told", self.parts / str(worker)) if apart else (path, path)
         self.spec, self.process, self.store = path / SPEC_FILE, path / "process.json", path / "store"
         self.launch, self.lease, self.cancel = (self.told / name for name in ("launch.json", "lease", "cancel"))
         self.result, self.log, self.exit = (self.work / name for name in (RESULT_FILE, LOG_FILE, "exit.json"))
         self.scratch, self.outbox = self.work / "tmp", self.work / "outbox"
         self.supervisor_log = path / "supervisor.txt"
         self._submit_lock, self._alive_lock = path / "submit.lock", path / "alive.lock"
+
+    def workers(self) -> list[JobDirectory]:
+        """That of each worker, by number; of worker 0 alone where nothing is prepared."""
+        numbers = sorted(int(path.name) for path in self.parts.glob("[0-9]*")) if self.apart else []
+        return [JobDirectory(self.path, apart=True, worker=number) for number in numbers] or [self]
 
     def alive(self) -> bool:
         """Whether the job's supervisor lives."""
@@ -116,10 +119,11 @@ class JobDirectory:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _clear_parts(self) -> None:
-        for folder in (self.told, self.store):
+        others = [each.work for each in self.workers() if each.worker]
+        for folder in (self.told, self.store, *others):
             shutil.rmtree(folder, ignore_errors=True)
         for folder in (self.told, self.work):
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         for path in self.work.iterdir():
             folder_itself = path.is_dir() and not path.is_symlink()
             if folder_itself and path.name != CHECKPOINTS:
@@ -152,41 +156,3 @@ def _same_file(file: int, path: Path) -> bool:
     except FileNotFoundError:
         return False
     return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
-
-
-def open_plain(path: Path) -> BinaryIO:
-    """Open a file to read its bytes.
-
-    Raises:
-        FileNotFoundError: There is none, or it is a link or anything else but a file.
-    """
-    try:
-        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe without a writer blocks
-    except NotADirectoryError as error:
-        raise FileNotFoundError(path) from error
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise FileNotFoundError(path) from error
-        raise
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise FileNotFoundError(path)
-    return cast(BinaryIO, os.fdopen(number, "rb"))
-
-
-def write_json(path: Path, document: Any) -> None:
-    """Write a file so that a reader finds it whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
-    with temporary.open("x", encoding="utf-8") as file:  # follows no link
-        json.dump(document, file, indent=1)
-    temporary.replace(path)
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file's content; None when there is no such file, or it is no JSON, or too long."""
-    try:
-        with open_plain(path) as file:
-            content = file.read(JSON_BYTES + 1)
-        return json.loads(content) if len(content) <= JSON_BYTES else None
-    except (FileNotFoundError, ValueError, RecursionError):
-        return None

@@ -10,7 +10,8 @@ from airflow_mlplat.contract import JobResult, JobSpec
 from airflow_mlplat.errors import ContractError, JobDiedError, LaunchError, MlplatError
 from airflow_mlplat.launchers import ending
 from airflow_mlplat.launchers.base import Handle
-from airflow_mlplat.launchers.directory import JobDirectory, open_plain, read_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import open_plain, read_json
 
 FRESH_SECONDS = 60
 """For how long a result that was left is taken instead of starting its job anew; see `fresh`."""
@@ -51,6 +52,10 @@ class DirectoryLauncher:
         """The error that says how a job ended that left no result."""
         return ending.died(directory, job_key)
 
+    def teller(self, directory: JobDirectory) -> JobDirectory:
+        """Whose files tell how the job ended."""
+        return directory
+
     def handle(self, spec: JobSpec) -> Handle:
         """Where the spec's job is, or will be."""
         return Handle(self.name, spec.key, str(self.jobs / spec.key))
@@ -85,10 +90,10 @@ class DirectoryLauncher:
     def result(self, handle: Handle) -> JobResult:
         """See `Launcher.result`."""
         directory = self.directory(handle)
-        running = self.alive(directory)
-        document = read_json(directory.result)
-        if document is None and running:
+        if self.alive(directory) and read_json(directory.result) is None:
             raise LaunchError(f"job {handle.job_key[:12]} has not ended", got=handle.directory, fix="wait for its end")
+        directory = self.teller(directory)
+        document = read_json(directory.result)
         if document is None:
             raise self.died(directory, handle.job_key)
         try:

@@ -1,4 +1,4 @@
-"""Run jobs in containers of a Docker Engine, one container for each.
+"""Run jobs in containers of a Docker Engine, one container for each of a job's workers.
 
 A container's name follows from the job's key, so that a job is found again, whoever started it, and never started
 twice. It does not outlive its job: how that ended is in the job's directory, and in the stopped container.
@@ -20,10 +20,12 @@ from airflow_mlplat.errors import LaunchError, MlplatError
 from airflow_mlplat.launchers import container, ending
 from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
 from airflow_mlplat.launchers.container_launcher import ContainerLauncher
-from airflow_mlplat.launchers.directory import JobDirectory, read_json
+from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.docker_container import container_config, has_gpu
 from airflow_mlplat.launchers.docker_errors import pull, told
-from airflow_mlplat.launchers.docker_state import LIVING, ended, living, seconds
+from airflow_mlplat.launchers.docker_network import host, make_network, remove_network
+from airflow_mlplat.launchers.docker_state import LIVING, at_work, ended, living, seconds
+from airflow_mlplat.launchers.files import read_json
 from airflow_mlplat.launchers.start import Launch
 
 if TYPE_CHECKING:
@@ -106,44 +108,65 @@ class DockerLauncher(ContainerLauncher):
     def vacate(self, directory: JobDirectory) -> bool:
         """See `ContainerLauncher.vacate`."""
         found = self._inspect(directory)
-        if found is not None and found["State"]["Status"] in LIVING:
+        if found is not None and found["State"]["Status"] in LIVING:  # worker 0 is started last
             return True
-        if found is not None:  # it has ended, or whoever made it died before it was started
-            self._remove(found["Id"])
+        self.remove(directory)  # it has ended, or whoever made it died before it was started
         return False
 
     def start(self, directory: JobDirectory, launch: Launch, image: str, mounts: list[container.Mount]) -> None:
         """See `ContainerLauncher.start`."""
-        config = container_config(self.engine, directory, launch, image, mounts)
-        made = self.engine.create_container_from_config(config, name=self._container_name(directory))
+        workers, network = directory.workers(), None
         try:
-            self.engine.start(made["Id"])
+            if len(workers) > 1:
+                network = self._container_name(directory)
+                make_network(self.engine, network, launch.labels)
+            for worker in reversed(workers):
+                config = container_config(self.engine, worker, launch, image, mounts, network=network)
+                made = self.engine.create_container_from_config(config, name=self._container_name(worker))
+                if network is not None and launch.limits.network is not None:
+                    self.engine.connect_container_to_network(made["Id"], launch.limits.network)
+                self.engine.start(made["Id"])
         except Exception:
-            self._remove(made["Id"])
+            self.remove(directory)
             raise
+
+    def hosts(self, directory: JobDirectory, workers: int) -> list[str]:
+        """See `ContainerLauncher.hosts`; names in the network that they have for themselves."""
+        return [host(number) for number in range(workers)]
 
     def remove(self, directory: JobDirectory) -> None:
         """See `ContainerLauncher.remove`."""
-        self._remove(self._container_name(directory))
+        for worker in directory.workers():
+            self._remove(self._container_name(worker))
+        self._remove_network(directory)
+
+    def _remove_network(self, directory: JobDirectory) -> None:
+        """An engine has room for some dozens: none outlives its job, as containers may."""
+        if len(directory.workers()) > 1:
+            remove_network(self.engine, self._container_name(directory))
 
     def state(self, handle: Handle) -> JobState:
         """See `Launcher.state`."""
         directory = self.directory(handle)
         directory.renew_lease()
         with told(f"look at job {handle.job_key[:12]}"):
-            found = self._inspect(directory)
-            if found is None or not living(found):
+            found = self._workers(directory)
+            if not at_work(found):
+                for one in found:
+                    if one is not None and living(one):  # it waits for a worker that is no more
+                        self._stop(one["Id"])
+                self._remove_network(directory)
                 return JobState.ENDED
             limit = (read_json(directory.launch) or {}).get("limits", {}).get("timeout_seconds")
-            if limit is not None and seconds(found) > limit + OVERDUE_SECONDS:
-                self.engine.kill(found["Id"])
+            for one in found:
+                if one is not None and limit is not None and living(one) and seconds(one) > limit + OVERDUE_SECONDS:
+                    self.engine.kill(one["Id"])
         return JobState.RUNNING
 
     def alive(self, directory: JobDirectory) -> bool:
-        """Whether the job's container has not ended."""
+        """Whether the job's containers have not ended."""
         with told(f"look at job {directory.path.name[:12]}"):
-            found = self._inspect(directory)
-        return found is not None and living(found)
+            return at_work(self._workers(directory))
 
     def died(self, directory: JobDirectory, job_key: str) -> MlplatError:
         """How the job ended, if need be by what the engine says of its container."""
@@ -158,19 +181,30 @@ class DockerLauncher(ContainerLauncher):
         """See `Launcher.cancel`."""
         directory, until = self.directory(handle), time.monotonic() + STOP_SECONDS + 0.5
         with told(f"cancel job {handle.job_key[:12]}"):
-            found = self._inspect(directory)
-            if found is None or not living(found):
+            ours = [one for one in self._workers(directory) if one is not None and living(one)]
+            if not ours:
                 return
-            directory.ask_to_end(by)
-            while living(found):
+            directory.ask_to_end(by)  # all of them, at once
+            for one in ours:
+                self._end(one["Id"], handle, until)
+            self._remove_network(directory)
+
+    def _end(self, container_id: str, handle: Handle, until: float) -> None:
+        """Stop a container, also one that is only being started, to which a stop does nothing."""
+        from docker.errors import NotFound
+
+        with contextlib.suppress(NotFound):
+            while True:
+                self.engine.stop(container_id, timeout=STOP_SECONDS)
+                found = self.engine.inspect_container(container_id)
+                if not living(found):
+                    return
                 if time.monotonic() > until:
                     fix = "see the engine's log"
                     raise LaunchError(f"job {handle.job_key[:12]} does not end", got=found["State"], fix=fix)
-                self._stop(found["Id"])  # does nothing to one that is only being started
-                now = self._inspect(directory)
-                if now is None or now["Id"] != found["Id"]:
-                    return
-                found = now
+
+    def _workers(self, directory: JobDirectory) -> list[dict[str, Any] | None]:
+        return [self._inspect(worker) for worker in directory.workers()]
 
     def _inspect(self, directory: JobDirectory) -> dict[str, Any] | None:
         from docker.errors import NotFound

@@ -21,6 +21,17 @@ def living(found: dict[str, Any]) -> bool:
     return starts or status in LIVING
 
 
+def at_work(workers: list[dict[str, Any] | None]) -> bool:
+    """Whether a job goes on: worker 0 lives, and no other has failed or is gone.
+
+    Args:
+        workers: The inspected containers of its workers, by number; None for one that is not there.
+    """
+    first, *others = workers
+    well = [one is not None and (living(one) or one["State"]["ExitCode"] == 0) for one in others]
+    return first is not None and living(first) and all(well)
+
+
 def seconds(found: dict[str, Any]) -> float:
     """For how long a container has run, or ran."""
     state = found["State"]

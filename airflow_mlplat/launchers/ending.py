@@ -8,11 +8,39 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from airflow_mlplat.errors import BuildError, ConfigError, JobDiedError, LimitError, MlplatError
-from airflow_mlplat.launchers.directory import JobDirectory, read_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import read_json
 
 LOG_LINES = 20
 FULL_BYTES = 1 << 20
 """A disk with less room is full."""
+
+
+def teller(workers: list[JobDirectory]) -> JobDirectory:
+    """Of a job's workers the one whose end is the job's.
+
+    When one fails, those that wait for it fail too, or are ended by us: what they say is of no interest.
+
+    Args:
+        workers: Of a job that has ended, by number.
+    """
+    if len(workers) == 1 or _how(workers[0]) == "well":
+        return workers[0]
+    return min(workers, key=lambda worker: _TELLERS.index(_how(worker)))
+
+
+_TELLERS = ("user error", "ended", "vanished", "platform error", "stopped", "well")
+"""How a worker may have ended; the first one of these is the cause of the others."""
+
+
+def _how(worker: JobDirectory) -> str:
+    result, known = read_json(worker.result), read_json(worker.exit)
+    if isinstance(result, dict):
+        error = result.get("error")
+        return "well" if error is None else f"{'user' if error.get('kind') == 'user' else 'platform'} error"
+    if not isinstance(known, dict):
+        return "vanished"
+    return "stopped" if known.get("reason") in ("stopped", "cancelled") else "ended"
 
 
 def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = None) -> MlplatError:
@@ -26,7 +54,7 @@ def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = 
         ending: What is known of its end where there is no `exit.json`, in its form; or where that says only that it
             was stopped, and this says by what.
     """
-    job = f"job {job_key[:12]}"
+    job = f"job {job_key[:12]}" + f", its worker {directory.worker}," * bool(directory.worker)
     if not directory.path.exists():
         return JobDiedError(f"{job} has no directory any more", got=str(directory.path), fix="run the task again")
     known = read_json(directory.exit)

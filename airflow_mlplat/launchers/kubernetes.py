@@ -1,4 +1,4 @@
-"""Run jobs in pods of a Kubernetes cluster, one Job of one pod for each.
+"""Run jobs in pods of a Kubernetes cluster: a Job for each, with one pod for each of its workers.
 
 A Job's name follows from the job's key, so that a job is found again, whoever started it, and never started twice. Its
 uid is kept beside the jobs' directories: a Job of that name which somebody else has made since is not ours.
@@ -20,12 +20,13 @@ from airflow_mlplat.launchers import container, ending
 from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
 from airflow_mlplat.launchers.container import Mount
 from airflow_mlplat.launchers.container_launcher import INSTALLATION_LABEL, JOB_LABEL, ContainerLauncher
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import read_json, write_json
 from airflow_mlplat.launchers.kubernetes_claim import Claim, Seen
 from airflow_mlplat.launchers.kubernetes_cluster import Cluster
-from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost
+from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost, running_seconds
 from airflow_mlplat.launchers.kubernetes_errors import told
-from airflow_mlplat.launchers.kubernetes_job import job_manifest, pod_spec
+from airflow_mlplat.launchers.kubernetes_job import job_manifest, pod_spec, service_manifest, worker_host, worker_of
 from airflow_mlplat.launchers.kubernetes_options import KubernetesOptions
 from airflow_mlplat.launchers.start import Launch
 
@@ -37,6 +38,8 @@ FORCE_SECONDS = 3.5
 """How long a pod may take to end until it is killed."""
 OUTAGE_SECONDS = 60
 """For how long jobs count as what they were when the API server answered last: it may be upgraded."""
+OVERDUE_SECONDS = 30
+"""So long after its time limit a job is ended from here: the supervisor in its pod did not; user code may starve it."""
 START_SECONDS = 1
 """How long a new Job's pod is waited for, so that it is not made behind the back of who deletes the Job."""
 
@@ -125,9 +128,10 @@ class KubernetesLauncher(ContainerLauncher):
         seen = claim.look()
         if seen is not None and seen.life is not Life.ENDED:
             claim.record(seen.uid)
+            self._serve(directory, seen.uid)  # whoever made the Job may have died before it made that
             return True
         if seen is not None:
-            if seen.pod is not None and is_lost(seen.pod):
+            if any(is_lost(pod) for pod in (seen.pod, *seen.others) if pod is not None):
                 directory.ask_to_end()  # its node may only be out of the cluster's sight
             claim.end(seen, time.monotonic() + FORCE_SECONDS)
         claim.check_free()
@@ -136,10 +140,19 @@ class KubernetesLauncher(ContainerLauncher):
     def start(self, directory: JobDirectory, launch: Launch, image: str, mounts: list[container.Mount]) -> None:
         """See `ContainerLauncher.start`."""
         pod, claim = pod_spec(self._options, directory, launch, image, mounts), self._claim(directory)
-        claim.create(job_manifest(claim.name, launch, pod, int(self.keep_days * 86400)))
+        keep_seconds, workers = int(self.keep_days * 86400), len(directory.workers())
+        self._serve(directory, claim.create(job_manifest(claim.name, launch, pod, keep_seconds, workers)))
+
+    def hosts(self, directory: JobDirectory, workers: int) -> list[str]:
+        """See `ContainerLauncher.hosts`."""
+        return [worker_host(self._container_name(directory), number) for number in range(workers)]
+
+    def _serve(self, directory: JobDirectory, uid: str) -> None:
+        if len(directory.workers()) > 1:
+            self.cluster.create_service(service_manifest(self._container_name(directory), uid))
 
     def state(self, handle: Handle) -> JobState:
-        """See `Launcher.state`. A job whose pod cannot start, or did not in time, is given up."""
+        """See `Launcher.state`. A job whose pod cannot start, or did not in time, or runs on and on, is given up."""
         directory = self.directory(handle)
         directory.renew_lease()
         claim, seen = self._claim(directory), self._look(directory)
@@ -147,10 +160,11 @@ class KubernetesLauncher(ContainerLauncher):
             return JobState.ENDED
         with told(f"give up job {handle.job_key[:12]}"):
             hindered = claim.stuck(seen, self._options.pending_seconds)
-            if hindered is None:
+            end = _overdue(directory, seen) if hindered is None else {"reason": "cluster", **hindered.to_json()}
+            if end is None:
                 return JobState.RUNNING
             claim.end(seen, time.monotonic() + FORCE_SECONDS)
-        _note(directory, claim, seen, {"reason": "cluster", **hindered.to_json()})
+        _note(directory, claim, seen, end)
         return JobState.ENDED
 
     def alive(self, directory: JobDirectory) -> bool:
@@ -184,7 +198,8 @@ class KubernetesLauncher(ContainerLauncher):
         """How the job ended, if need be by what the cluster says of its pod."""
         with told(f"look at job {job_key[:12]}"):
             seen = self._claim(directory).look()
-        pod = None if seen is None else seen.pod
+        pods = [] if seen is None else [pod for pod in (seen.pod, *seen.others) if pod is not None]
+        pod = next((pod for pod in pods if worker_of(pod) == directory.worker), None)
         return ending.died(directory, job_key, {"reason": "gone"} if pod is None else ending_of(pod, directory))
 
     def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:
@@ -239,10 +254,22 @@ class KubernetesLauncher(ContainerLauncher):
         return digest([str(self.jobs), dict(self._options.volume)])[:12]
 
 
+def _overdue(directory: JobDirectory, seen: Seen) -> dict[str, Any] | None:
+    """How a job ends that has run for longer than it may; None if it has not."""
+    limits = (read_json(directory.launch) or {}).get("limits", {})
+    limit, ran = limits.get("timeout_seconds"), max(map(running_seconds, (seen.pod or {}, *seen.others)))
+    if limit is None or ran <= limit + OVERDUE_SECONDS:
+        return None
+    return {"reason": "time limit", "limits": limits, "seconds": ran}
+
+
 def _note(directory: JobDirectory, claim: Claim, seen: Seen, end: dict[str, Any]) -> None:
     """Say in a job's directory how it ended, where it could not do so itself."""
     if not directory.path.exists():  # it would be made
         return
     with directory.submitting():
-        if claim.holds(seen.uid) and not directory.exit.exists():  # else it was submitted again meanwhile
-            write_json(directory.exit, end)
+        known = read_json(directory.exit)
+        stopped = isinstance(known, dict) and known.get("reason") == "stopped"  # by us, which says less
+        if claim.holds(seen.uid) and (known is None or stopped):  # else it was submitted again meanwhile
+            with suppress(IsADirectoryError):  # the job made that, to have no ending
+                write_json(directory.exit, end)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from airflow_mlplat.errors import LaunchError
-from airflow_mlplat.launchers.directory import read_json, write_json
+from airflow_mlplat.launchers.files import read_json, write_json
 from airflow_mlplat.launchers.kubernetes_cluster import Cluster
-from airflow_mlplat.launchers.kubernetes_ending import Life, life
-from airflow_mlplat.launchers.kubernetes_job import GRACE_SECONDS
+from airflow_mlplat.launchers.kubernetes_ending import Life, is_well, life
+from airflow_mlplat.launchers.kubernetes_job import GRACE_SECONDS, worker_of
 from airflow_mlplat.launchers.kubernetes_pending import Stuck, stuck
 
 POLL_SECONDS = 0.1
@@ -24,18 +24,35 @@ class Seen(NamedTuple):
 
     Args:
         uid: Of its Job.
-        job: That, if there is no pod.
-        pod: Its pod.
+        job: That, if there is no pod of worker 0.
+        pod: Of worker 0.
+        others: Pods of the other workers.
     """
 
     uid: str
     job: dict[str, Any] | None
     pod: dict[str, Any] | None
+    others: tuple[dict[str, Any], ...] = ()
 
     @property
     def life(self) -> Life:
-        """How far it is."""
-        return life(self.job, self.pod)
+        """How far it is. When one worker has failed, the cluster ends the others, which is waited for."""
+        first, others = life(self.job, self.pod), [life(None, pod) for pod in self.others]
+        if first is Life.ENDED and (self.pod is None or is_well(self.pod)):
+            return Life.ENDED
+        failed = first is Life.ENDED or any(
+            end is Life.ENDED and not is_well(pod) for end, pod in zip(others, self.others)
+        )
+        if failed:
+            return Life.ENDED if {first, *others} == {Life.ENDED} else Life.RUNNING
+        return Life.PENDING if Life.PENDING in (first, *others) else Life.RUNNING
+
+    @property
+    def waiting(self) -> dict[str, Any] | None:
+        """The pod that keeps the job from beginning; None if the one that is missing does."""
+        if self.pod is None:
+            return None
+        return next((pod for pod in (self.pod, *self.others) if life(None, pod) is Life.PENDING), None)
 
 
 class Claim:
@@ -51,8 +68,8 @@ class Claim:
     def __init__(self, cluster: Cluster, name: str, own: Mapping[str, str], uid_file: Path) -> None:
         self.name, self._cluster, self._own, self._uid_file = name, cluster, own, uid_file
 
-    def create(self, manifest: dict[str, Any]) -> None:
-        """Make the Job, and write down its uid. One of ours that is there already is taken for it.
+    def create(self, manifest: dict[str, Any]) -> str:
+        """Make the Job, and write down its uid, which is returned. One of ours that is there is taken for it.
 
         Raises:
             ApiException: Refused, as for the name of somebody else's Job.
@@ -67,10 +84,13 @@ class Claim:
             if found is None or not self._is_ours(found):
                 raise
             made = found  # another host was first: not every file system keeps locks between hosts
-        self.record(made["metadata"]["uid"])
+        uid: str = made["metadata"]["uid"]
+        self.record(uid)
+        return uid
 
     def record(self, uid: str) -> None:
         """Write down that this is the uid of our Job."""
+        self._uid_file.parent.mkdir(parents=True, exist_ok=True)
         write_json(self._uid_file, {"uid": uid})
 
     def holds(self, uid: str) -> bool:
@@ -87,10 +107,12 @@ class Claim:
                 return None
         uid = known["uid"] if job is None else job["metadata"]["uid"]
         pods = self._cluster.pods(uid)
-        if pods:
-            return Seen(uid, None, pods[0])
+        first = [pod for pod in pods if worker_of(pod) == 0]
+        others = tuple(pod for pod in pods if worker_of(pod) != 0)
+        if first:
+            return Seen(uid, None, first[0], others)
         job = job or self._cluster.job(self.name)
-        return None if job is None or job["metadata"]["uid"] != uid else Seen(uid, job, None)
+        return None if job is None or job["metadata"]["uid"] != uid else Seen(uid, job, None, others)
 
     def check_free(self) -> None:
         """Raise LaunchError if there is a Job of our name that is not ours. One that is being deleted is waited for."""
@@ -110,8 +132,9 @@ class Claim:
         """Why a pod that has not begun is not worth waiting for any more, if so."""
         if seen.life is not Life.PENDING:
             return None
-        uids = [seen.uid] if seen.pod is None else [seen.pod["metadata"]["uid"]]
-        return stuck(seen.job, seen.pod, lambda: self._cluster.warnings(*uids), pending_seconds)
+        pod = seen.waiting
+        uids = [seen.uid] if pod is None else [pod["metadata"]["uid"]]
+        return stuck(seen.job, pod, lambda: self._cluster.warnings(*uids), pending_seconds)
 
     def delete(self, seen: Seen) -> None:
         """Delete the Job; the cluster deletes its pod."""

@@ -16,8 +16,8 @@ REQUEST_SECONDS = 10
 class Cluster:
     """Jobs and pods of one namespace.
 
-    Needs the verbs create, get, list, delete on jobs, list and delete on pods, list on events; and list on nodes,
-    which belong to no namespace, for gpu 'auto'.
+    Needs the verbs create, get, list, delete on jobs, list and delete on pods, list on events; create on services for
+    jobs of several workers; and list on nodes, which belong to no namespace, for gpu 'auto'.
 
     Args:
         client: Of the API server.
@@ -33,6 +33,16 @@ class Cluster:
         """Make a Job; returns it as it is then."""
         made: dict[str, Any] = _asked(self._batch.create_namespaced_job, self._namespace, manifest)
         return made
+
+    def create_service(self, manifest: dict[str, Any]) -> None:
+        """Make a Service; that it is there already is well too."""
+        from kubernetes.client import ApiException
+
+        try:
+            _asked(self._core.create_namespaced_service, self._namespace, manifest)
+        except ApiException as error:
+            if error.status != 409:
+                raise
 
     def job(self, name: str) -> dict[str, Any] | None:
         """The Job of a name."""

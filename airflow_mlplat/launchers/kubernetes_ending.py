@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Any
 
 from airflow_mlplat.launchers.base import Limits
-from airflow_mlplat.launchers.directory import JobDirectory, read_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import read_json
 from airflow_mlplat.launchers.kubernetes_pending import seconds_since
 
 LOST_SECONDS = 60
@@ -34,8 +35,10 @@ def life(job: dict[str, Any] | None, pod: dict[str, Any] | None) -> Life:
     """How far a job is, by its pod, or by its Job before there is a pod."""
     if pod is None:
         finished = {"Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"}
-        conditions = (job or {}).get("status", {}).get("conditions") or []
+        status = (job or {}).get("status", {})
+        conditions, counted = status.get("conditions") or [], status.get("uncountedTerminatedPods") or {}
         ended = job is None or any(c["type"] in finished and c["status"] == "True" for c in conditions)
+        ended = ended or bool(status.get("failed") or counted.get("failed"))  # its pod was there, and is removed
         return Life.ENDED if ended else Life.PENDING
     phase, state = pod["status"].get("phase"), _state(pod)
     if phase in ("Succeeded", "Failed") or "terminated" in state or is_lost(pod):
@@ -43,10 +46,21 @@ def life(job: dict[str, Any] | None, pod: dict[str, Any] | None) -> Life:
     return Life.RUNNING if "running" in state else Life.PENDING
 
 
+def is_well(pod: dict[str, Any]) -> bool:
+    """Whether a pod that has ended did all that it should."""
+    return pod["status"].get("phase") == "Succeeded" or _state(pod).get("terminated", {}).get("exitCode") == 0
+
+
 def is_lost(pod: dict[str, Any]) -> bool:
     """Whether the pod should have ended long ago, but its node says nothing."""
     deleted = pod["metadata"].get("deletionTimestamp")  # the instant at which its grace ends
     return deleted is not None and seconds_since(deleted) > LOST_SECONDS
+
+
+def running_seconds(pod: dict[str, Any]) -> float:
+    """For how long a pod's container has run; 0 if it does not."""
+    started = _state(pod).get("running", {}).get("startedAt")
+    return 0.0 if started is None else seconds_since(started)
 
 
 def ending_of(pod: dict[str, Any], directory: JobDirectory) -> dict[str, Any]:
@@ -82,6 +96,6 @@ def _told(pod: dict[str, Any]) -> str | None:
 
 def _state(pod: dict[str, Any]) -> dict[str, Any]:
     """The container's: a dict with one of `waiting`, `running`, `terminated`; empty before it has any."""
-    statuses = pod["status"].get("containerStatuses") or [{}]
+    statuses = pod.get("status", {}).get("containerStatuses") or [{}]
     found: dict[str, Any] = statuses[0].get("state") or {}
     return found

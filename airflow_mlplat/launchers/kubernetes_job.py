@@ -1,4 +1,4 @@
-"""The manifest of a job's Kubernetes Job, and of its one pod."""
+"""The manifests of a job's Kubernetes Job, of its pods, and of the Service by which several workers are found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from airflow_mlplat.contract import CACHE
+from airflow_mlplat.contract import CACHE, WORKER
 from airflow_mlplat.errors import ConfigError
 from airflow_mlplat.launchers import container
 from airflow_mlplat.launchers.base import Limits
@@ -22,15 +22,27 @@ NAME_LABEL = {"app.kubernetes.io/name": "airflow-mlplat"}
 """What a NetworkPolicy can select all jobs' pods by."""
 
 
-def job_manifest(name: str, launch: Launch, pod: dict[str, Any], keep_seconds: int) -> dict[str, Any]:
-    """A Job of one pod, which is never started again.
+INDEX = "batch.kubernetes.io/job-completion-index"
+"""Label and annotation of an indexed Job's pods: the worker's number."""
+
+
+def worker_of(pod: dict[str, Any]) -> int:
+    """The number of a pod's worker."""
+    return int((pod["metadata"].get("labels") or {}).get(INDEX, 0))
+
+
+def job_manifest(name: str, launch: Launch, pod: dict[str, Any], keep_seconds: int, workers: int = 1) -> dict[str, Any]:
+    """A Job of one pod for each worker, none of which is ever started again; when one fails, all are ended.
 
     Args:
         name: Of the Job.
         launch: Its labels.
-        pod: Its pod's `spec`.
+        pod: Its pods' `spec`.
         keep_seconds: How long the cluster keeps the Job once it has ended.
+        workers: How many. Several are indexed, and found as the hosts `worker_host` in a `service_manifest`.
     """
+    indexed = {"completionMode": "Indexed"} if workers > 1 else {}
+    pod = {**pod, "subdomain": name} if workers > 1 else pod
     metadata = {
         "labels": {**NAME_LABEL, **{key: label_value(value) for key, value in launch.labels.items()}},
         "annotations": dict(launch.labels),  # exact: labels are short, and of few characters
@@ -40,12 +52,38 @@ def job_manifest(name: str, launch: Launch, pod: dict[str, Any], keep_seconds: i
         "kind": "Job",
         "metadata": {"name": name, **metadata},
         "spec": {
-            "parallelism": 1,
-            "completions": 1,
+            "parallelism": workers,
+            "completions": workers,
+            **indexed,
             "backoffLimit": 0,
             "podReplacementPolicy": "Failed",  # not already while the first one is still ending
             "ttlSecondsAfterFinished": keep_seconds,
             "template": {"metadata": metadata, "spec": pod},
+        },
+    }
+
+
+def worker_host(name: str, worker: int) -> str:
+    """The name under which a Job's pods find one of them, by its number."""
+    return f"{name}-{worker}.{name}"
+
+
+def service_manifest(name: str, uid: str) -> dict[str, Any]:
+    """A headless Service that gives names to the pods of an indexed Job, and goes with it.
+
+    Args:
+        name: Of both.
+        uid: Of the Job.
+    """
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "labels": NAME_LABEL, "ownerReferences": [owner]},
+        "spec": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": {"batch.kubernetes.io/controller-uid": uid},
         },
     }
 
@@ -72,8 +110,10 @@ def pod_spec(
     """
     uid, gid = container.user()
     limits, (name, gpu, _) = launch.limits, image.partition(container.GPU_SUFFIX)
-    amounts = resources(limits, {options.gpu_resource: options.gpus} if gpu else {})
-    volumes, seen = _volumes(options, launch, mounts)
+    amounts = resources(limits, {options.gpu_resource: max(options.gpus, launch.devices)} if gpu else {})
+    several = len(directory.workers()) > 1
+    volumes, seen = _volumes(options, launch, mounts, several=several)
+    index = {"fieldRef": {"fieldPath": f"metadata.annotations['{INDEX}']"}}
     pod: dict[str, Any] = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": GRACE_SECONDS,
@@ -94,6 +134,7 @@ def pod_spec(
                 "imagePullPolicy": options.image_pull_policy,
                 "command": [container.PYTHON, "-I", "-m", "airflow_mlplat.launchers.contained", str(directory.path)],
                 "workingDir": "/",
+                **({"env": [{"name": WORKER, "valueFrom": index}]} if several else {}),
                 "securityContext": {
                     "readOnlyRootFilesystem": True,
                     "allowPrivilegeEscalation": False,
@@ -118,7 +159,7 @@ def resources(limits: Limits, others: dict[str, int]) -> dict[str, str]:
 
 
 def _volumes(
-    options: KubernetesOptions, launch: Launch, mounts: list[container.Mount]
+    options: KubernetesOptions, launch: Launch, mounts: list[container.Mount], *, several: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """A pod's `volumes`, and its container's `volumeMounts`."""
     limits = launch.limits
@@ -143,7 +184,11 @@ def _volumes(
             continue
         below = below_volume(mount.source, options.mounted_at)
         part = {"name": "platform", "mountPath": mount.target, "readOnly": not mount.writable}
-        seen.append(part if below == "." else {**part, "subPath": below})
+        if mount.each:
+            where = {"subPathExpr": f"{below}/$({WORKER})"} if several else {"subPath": f"{below}/0"}
+        else:
+            where = {} if below == "." else {"subPath": below}
+        seen.append({**part, **where})
     return volumes, seen
 
 

@@ -20,8 +20,9 @@ from airflow_mlplat.errors import ConfigError, LaunchError
 from airflow_mlplat.launchers import environment, job_half, processes
 from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
 from airflow_mlplat.launchers.code_version import code_version
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.directory_launcher import DirectoryLauncher, fresh
+from airflow_mlplat.launchers.files import write_json
 from airflow_mlplat.launchers.running import Running
 from airflow_mlplat.launchers.start import Launch, passed, prepare, start_supervisor
 
@@ -75,6 +76,9 @@ class ProcessLauncher(DirectoryLauncher):
             )
         limits = limits or Limits()
         _check_limits(limits)
+        if spec.workers > 1:
+            fix = "use containers: launcher='docker' or 'kubernetes'"
+            raise ConfigError("the process launcher runs jobs of one worker", got=spec.workers, fix=fix)
         directory = JobDirectory(self.jobs / spec.key)
         command = (self._command or self._runtime)(spec, directory.path)
         handle = self.handle(spec)

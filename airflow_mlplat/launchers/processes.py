@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 PROC = "/proc"
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+GRACE_SECONDS = 2.0
+"""Between SIGTERM and SIGKILL."""
 TOKEN_VARIABLE = "MLPLAT_JOB_TOKEN"
 """Set in every job's environment and inherited by all it starts, so that they are found even after `setsid`."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from airflow_mlplat.launchers import processes
-from airflow_mlplat.launchers.directory import JobDirectory, read_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import read_json
+from airflow_mlplat.launchers.processes import GRACE_SECONDS
 
-GRACE_SECONDS = 2.0
-"""Between SIGTERM and SIGKILL."""
 SUPERVISOR_SECONDS = 3.0
 """How long the supervisor may take to see its job's end; Airflow kills a task 5 s after it asked it to end."""
 

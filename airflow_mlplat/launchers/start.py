@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_mlplat.contract import SPEC_FILE, JobSpec
+from airflow_mlplat.contract import CHECKPOINTS, SPEC_FILE, JobSpec
 from airflow_mlplat.errors import LaunchError
 from airflow_mlplat.launchers import processes
 from airflow_mlplat.launchers.base import Limits
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import write_json
 
 PASSED = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "TZ")
 """All that the environment of a job on this machine takes from ours; no credentials, nothing of Airflow."""
@@ -39,6 +40,7 @@ class Launch:
         orphan_seconds: It ends itself when nobody looked at it for so long.
         labels: Who asked for it.
         variables: Environment variables beside those that every job has.
+        devices: How many GPUs each of its workers uses, where it gets any.
     """
 
     command: list[str]
@@ -46,12 +48,19 @@ class Launch:
     orphan_seconds: float
     labels: dict[str, str]
     variables: Mapping[str, str] = field(default_factory=dict)
+    devices: int = 1
 
 
 def prepare(directory: JobDirectory, spec: JobSpec, launch: Launch) -> None:
     """Empty the directory but for checkpoints, and write `spec.json` and `launch.json`."""
     directory.clear()
-    directory.scratch.mkdir()
+    for number in range(spec.workers):
+        worker = JobDirectory(directory.path, apart=directory.apart, worker=number)
+        worker.scratch.mkdir(parents=True)
+        if directory.apart:
+            write_json(worker.work / SPEC_FILE, spec.to_json())  # for the job; ours is the one that counts
+    if spec.workers > 1:
+        (directory.work / CHECKPOINTS).mkdir(exist_ok=True)
     directory.lease.unlink(missing_ok=True)
     directory.lease.touch()
     token = secrets.token_hex(16)
@@ -64,8 +73,6 @@ def prepare(directory: JobDirectory, spec: JobSpec, launch: Launch) -> None:
         "labels": launch.labels,
     }
     write_json(directory.spec, spec.to_json())
-    if directory.apart:
-        write_json(directory.work / SPEC_FILE, spec.to_json())  # for the job; ours is the one that counts
     write_json(directory.launch, document)
 
 
@@ -88,9 +95,18 @@ def threads_of(spec: JobSpec) -> int:
 
     Sums round as they are shared out among threads, so this follows from the job's key alone.
     """
-    threads = spec.params.get("threads", 1)
-    valid = isinstance(threads, int) and not isinstance(threads, bool) and threads > 0
-    return threads if valid else 1  # the stage tells that it is not valid
+    return _count(spec, "threads")
+
+
+def devices_of(spec: JobSpec) -> int:
+    """How many GPUs a worker of the job uses, where it gets any: the spec's param `devices`, 1 without one."""
+    return _count(spec, "devices")
+
+
+def _count(spec: JobSpec, param: str) -> int:
+    count = spec.params.get(param, 1)
+    valid = isinstance(count, int) and not isinstance(count, bool) and count > 0
+    return count if valid else 1  # the stage tells that it is not valid
 
 
 def start_supervisor(directory: JobDirectory, lock: int) -> None:

@@ -16,12 +16,12 @@ from typing import Any
 
 from airflow_mlplat.launchers import processes
 from airflow_mlplat.launchers.cgroup import memory_kills
-from airflow_mlplat.launchers.directory import JobDirectory, read_json, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import read_json, write_json
+from airflow_mlplat.launchers.processes import GRACE_SECONDS
 
 POLL_SECONDS = 0.25
 """Between two looks at memory, lease and `cancel`; the job's own end is noticed at once."""
-GRACE_SECONDS = 2.0
-"""Between SIGTERM and SIGKILL."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2), linux/prctl.h
 SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 

@@ -49,6 +49,21 @@ def limits_of(given: Mapping[str, Any] | None) -> Limits:
     return Limits(**(given or {}))
 
 
+def whole_number(name: str, value: Any) -> int:
+    """An argument that a template may have made text of.
+
+    Raises:
+        SpecError: It is no whole number above 0.
+    """
+    try:
+        number = value if isinstance(value, int) and not isinstance(value, bool) else int(str(value))
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise SpecError(f"{name} must be a whole number", expected="1 or more", got=repr(value))
+    return number
+
+
 def run_info(context: Mapping[str, Any], partition: str) -> RunInfo:
     """Who did it, for the catalog."""
     from airflow_mlplat.catalog import RunInfo

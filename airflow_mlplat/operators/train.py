@@ -9,7 +9,7 @@ from typing import Any
 from airflow_mlplat.contract import JobSpec
 from airflow_mlplat.hooks.jobs import JobHook
 from airflow_mlplat.operators.job import JobOperator
-from airflow_mlplat.operators.task import as_ref
+from airflow_mlplat.operators.task import as_ref, whole_number
 
 
 class TrainOperator(JobOperator):
@@ -21,9 +21,11 @@ class TrainOperator(JobOperator):
         framework: `tensorflow`, `mxnet` or `caffe`. (templated)
         model: Name of the model; default: the dataset's. (templated)
         options: Fields of `TrainOptions`: `epochs`, `batch_size`, `learning_rate`, `shape`, … (templated)
+        workers: How many containers train the model together, each on its share of every batch; `limits` are those
+            of each. (templated)
     """
 
-    template_fields = (*JobOperator.template_fields, "dataset", "build", "framework", "model", "options")
+    template_fields = (*JobOperator.template_fields, "dataset", "build", "framework", "model", "options", "workers")
 
     def __init__(
         self,
@@ -33,6 +35,7 @@ class TrainOperator(JobOperator):
         framework: str,
         model: str | None = None,
         options: Mapping[str, Any] | None = None,
+        workers: int | str = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -41,6 +44,7 @@ class TrainOperator(JobOperator):
         self.framework = framework
         self.model = model
         self.options = options
+        self.workers = workers
 
     def spec(self, hook: JobHook, partition: str) -> JobSpec:
         """The `train` stage on the dataset with the stored build file."""
@@ -53,4 +57,5 @@ class TrainOperator(JobOperator):
             inputs={"dataset": [dataset]},
             files={"build.py": hook.put_build_file(Path(self.dag.fileloc).parent / self.build)},
             framework=self.framework,
+            workers=whole_number("workers", self.workers),
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
-from airflow_mlplat.contract import ExitCode
-from airflow_mlplat.runtime.process import prepare
+from airflow_mlplat.contract import WORKERS, ExitCode
+from airflow_mlplat.runtime.process import exit_now, prepare
 from airflow_mlplat.runtime.runner import run_file
 
 
@@ -16,7 +17,10 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m airflow_mlplat.runtime DIRECTORY/spec.json", file=sys.stderr)
         return ExitCode.USER_ERROR
     prepare()
-    return run_file(Path(arguments[0]))
+    code = run_file(Path(arguments[0]))
+    if WORKERS in os.environ:
+        exit_now(code)
+    return code
 
 
 if __name__ == "__main__":

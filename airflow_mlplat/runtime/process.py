@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import os
 import signal
 import sys
-from typing import Any
+import threading
+import time
+from typing import Any, NoReturn
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+GRACE_SECONDS = 1.0
+"""From SIGTERM to an end by force; launchers send SIGKILL two seconds after it."""
 
 
 class Stopped(BaseException):
@@ -38,6 +43,28 @@ def stop(number: int, frame: Any) -> None:
     signal.signal(number, signal.SIG_IGN)
     logging.getLogger("airflow_mlplat").warning("Stopped by %s", signal.Signals(number).name)
     raise Stopped(128 + number)  # the code by which shells say it
+
+
+def insist_on_sigterm() -> None:
+    """End by SIGTERM even if the main thread waits for another worker: in native code, where `stop` is not called."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)  # is written to when a signal comes, by whichever thread it interrupts
+    threading.Thread(target=_end_by_force, args=(reader,), daemon=True, name="mlplat-sigterm").start()
+
+
+def _end_by_force(signals: int) -> None:
+    while os.read(signals, 1) != bytes([signal.SIGTERM]):
+        pass
+    time.sleep(GRACE_SECONDS)
+    exit_now(128 + signal.SIGTERM)
+
+
+def exit_now(code: int) -> NoReturn:
+    """End without what libraries do at the end of a process: a framework would wait for the other workers there."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 def stopping() -> bool:

@@ -1,4 +1,7 @@
-"""Run the stage that a spec names, and leave its result: in the store, and as result.json beside the spec."""
+"""Run the stage that a spec names, and leave its result: in the store, and as result.json beside the spec.
+
+Of a job's several workers only worker 0 puts anything into the store; each has a result.json of its own.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,14 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.contract import OUTBOX, RESULT_FILE, ExitCode, JobError, JobResult, JobSpec, digest
 from airflow_mlplat.errors import BuildError, ConfigError, SpecError
-from airflow_mlplat.runtime.process import Stopped, stopping
+from airflow_mlplat.runtime.process import Stopped, insist_on_sigterm, stopping
+
+if TYPE_CHECKING:
+    from airflow_mlplat.stages.workers import Workers
 
 LOG = logging.getLogger("airflow_mlplat.runtime")
 
@@ -78,27 +84,38 @@ def run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None = 
 
 def _run(spec: JobSpec, directory: Path, stages: Mapping[str, Callable] | None) -> JobResult:
     from airflow_mlplat.runtime.host import host_cache, shard_reader
+    from airflow_mlplat.runtime.workers import resolved, workers_of
     from airflow_mlplat.stages import STAGES, Job
     from airflow_mlplat.store import open_store
 
     stages = STAGES if stages is None else stages
     if spec.stage not in stages:
         raise SpecError("unknown stage", expected=" | ".join(sorted(stages)), got=repr(spec.stage))
+    workers = workers_of(spec, os.environ)
     store = open_store(spec.store, os.environ.get(OUTBOX))
     committed = store.reusable_result(spec.key)
     if committed is not None:
         LOG.info("The store has the result of job %s already", spec.key[:12])
-        return committed
-    store.check_writable()
+        return committed if workers.rank == 0 else JobResult(spec.key, spec.stage)
+    if workers.rank == 0:
+        store.check_writable()
     trainer = None if spec.framework is None else load_trainer(spec.framework)
-    LOG.info("Job %s: stage %s of %s", spec.key[:12], spec.stage, spec.name)
+    LOG.info("Job %s: stage %s of %s%s", spec.key[:12], spec.stage, spec.name, _which(workers))
+    if workers.count > 1:
+        insist_on_sigterm()
+        workers = resolved(workers)
     started = time.monotonic()
     host = host_cache(os.environ)
     with shard_reader(store, host) as reader:
-        outcome = stages[spec.stage](Job(spec, store, directory, trainer, LOG, reader, host))
+        outcome = stages[spec.stage](Job(spec, store, directory, trainer, LOG, reader, host, workers))
         cache = {} if reader is None else {"cache": reader.stats()}
     stats = {"seconds": round(time.monotonic() - started, 3), **outcome.stats, **cache}
-    return store.put_result(JobResult(spec.key, spec.stage, outcome.outputs, outcome.metrics, stats))
+    result = JobResult(spec.key, spec.stage, outcome.outputs, outcome.metrics, stats)
+    return store.put_result(result) if workers.rank == 0 else result
+
+
+def _which(workers: Workers) -> str:
+    return "" if workers.count == 1 else f", worker {workers.rank} of {workers.count}"
 
 
 def load_trainer(framework: str, frameworks: Mapping[str, str] | None = None) -> Any:

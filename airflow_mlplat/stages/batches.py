@@ -9,6 +9,7 @@ from airflow_mlplat.data import Batch, BatchIterator, SampleSource
 from airflow_mlplat.data.shared import SharedIterator, StreamOptions
 from airflow_mlplat.stages.job import Job
 from airflow_mlplat.stages.options import TrainOptions
+from airflow_mlplat.stages.workers import ONE_WORKER, Workers
 
 _NO_END = 1 << 31
 """Epochs, for a loop that goes on beyond those of its options."""
@@ -27,14 +28,18 @@ def stream_of(job: Job, options: TrainOptions) -> StreamOptions | None:
 
 
 def training_batches(
-    samples: SampleSource, options: TrainOptions, epochs: int | None = None, stream: StreamOptions | None = None
+    samples: SampleSource,
+    options: TrainOptions,
+    epochs: int | None = None,
+    stream: StreamOptions | None = None,
+    workers: Workers = ONE_WORKER,
 ) -> BatchIterator | SharedIterator:
-    """All epochs' batches, in the order of seed and epoch.
+    """All epochs' batches, in the order of seed and epoch; of several workers, this one's shares of them.
 
     An epoch's last batch is left out if it is smaller, so that all steps count the same; the order of the next epoch
     is another, so other samples are left out. A dataset smaller than a batch is one smaller batch.
     """
-    how = options.batches(drop_remainder=len(samples) >= options.batch_size)
+    how = options.batches(drop_remainder=len(samples) >= options.batch_size, **_share(options.batch_size, workers))
     epochs = epochs or options.epochs
     return BatchIterator(samples, how, epochs) if stream is None else SharedIterator(samples, how, epochs, stream)
 
@@ -74,10 +79,24 @@ class EpochBatches:
                 iterator.close()
 
 
-def in_order(samples: SampleSource, options: TrainOptions, batch_size: int, epochs: int | None = 1) -> BatchIterator:
-    """All samples in their own order, made as in training but not augmented; the last batch may be smaller.
+def in_order(
+    samples: SampleSource,
+    options: TrainOptions,
+    batch_size: int,
+    workers: Workers = ONE_WORKER,
+    *,
+    epochs: int | None = 1,
+) -> BatchIterator:
+    """All samples in their own order, made as in training but not augmented; of several workers, this one's.
 
-    Each epoch is the same; with more than one they are decoded once if they fit into memory.
+    The last batch may be smaller; that of a worker may even be empty. Each epoch is the same; with more than one they
+    are decoded once if they fit into memory.
     """
-    plain = options.batches(batch_size=batch_size, shuffle=False, window=0, augment=(), sampling=None)
+    share = _share(batch_size, workers)
+    plain = options.batches(**share, shuffle=False, window=0, augment=(), sampling=None)
     return BatchIterator(samples, plain, epochs)
+
+
+def _share(batch_size: int, workers: Workers) -> dict[str, int]:
+    """What the iterator is told of a worker's share: the k-th batches of all of them are the k-th of one alone."""
+    return {"batch_size": batch_size // workers.count, "shard_index": workers.rank, "shard_count": workers.count}

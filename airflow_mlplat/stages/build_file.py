@@ -21,6 +21,8 @@ import numpy as np
 from airflow_mlplat.errors import BuildError, MlplatError
 
 PROBE_IMAGES = 4
+_ROUNDED = {"float32": 1e-3, "bfloat16": 2e-2, "float16": 4e-3}
+"""How far the sum of probabilities may be from 1: a few of a precision's last places."""
 
 
 class BuildFile:
@@ -116,12 +118,29 @@ class BuildFile:
                 fix="return the model" if model is None else None,
             )
 
-    def check_outputs(self, outputs: Any, classes: int) -> bool:
+    def check_weights(self, given: Any, built: Any) -> None:
+        """Whether weights are of the model that the file builds.
+
+        Args:
+            given: Shapes of the weights.
+            built: Shapes of the model's own.
+
+        Raises:
+            BuildError: They are not.
+        """
+        if given != built:
+            raise BuildError(
+                f"{self.path.name} builds another model than the weights are of", expected=given, got=built,
+                fix="build(params) must build the same model each time",
+            )  # fmt: skip
+
+    def check_outputs(self, outputs: Any, classes: int, precision: str = "float32") -> bool:
         """Whether the outputs of a model on `PROBE_IMAGES` images are probabilities; else they are logits.
 
         Args:
             outputs: Float, (PROBE_IMAGES, classes).
             classes: How many.
+            precision: That they were computed in; one of `options.PRECISIONS`.
 
         Raises:
             BuildError: They have another shape.
@@ -134,7 +153,7 @@ class BuildFile:
                 got=got,
                 fix='end it with a dense layer of params["classes"] outputs',
             )
-        return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1.0, atol=1e-3))
+        return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1.0, atol=_ROUNDED[precision]))
 
 
 def probe_images(shape: tuple[int, int, int]) -> np.ndarray:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from airflow_mlplat.contract import canonical_json
-from airflow_mlplat.errors import BuildError
+from airflow_mlplat.errors import BuildError, SpecError
 from airflow_mlplat.stages.batches import EpochBatches, steps_per_epoch
 from airflow_mlplat.stages.build_file import BuildFile
 from airflow_mlplat.stages.checkpoint import Checkpoint
@@ -110,10 +110,17 @@ def train_by_user(training: Training, build_file: BuildFile) -> Trained:
 
     Raises:
         BuildError: There is none, or it fails.
+        SpecError: There are several workers or devices: what it would have to tell them is not ours to know.
     """
     function = build_file.train
     if function is None:
         raise BuildError("the build file has no function train", expected="def train(ctx):")
+    workers, devices = training.trainer.group.workers.count, training.options.devices
+    if workers * devices > 1:
+        raise SpecError(
+            "a build file that trains on its own has one worker, on one device", expected="workers 1, devices 1",
+            got=f"workers {workers}, devices {devices}", fix="leave out its train(ctx), or workers and devices",
+        )  # fmt: skip
     started = time.monotonic()
     with EpochBatches(training.samples, training.options, training.stream) as batches:
         ctx = TrainContext(training, batches)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.contract import JobSpec, Ref
 from airflow_mlplat.errors import SpecError
+from airflow_mlplat.stages.workers import ONE_WORKER, Workers
 from airflow_mlplat.store import Samples
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Job:
         log: Goes to the task's log.
         reader: Reads the store's shards; None reads them as the store does.
         host: What the jobs of this host share; None for nothing.
+        workers: Who does it.
     """
 
     spec: JobSpec
@@ -39,6 +41,7 @@ class Job:
     log: logging.Logger
     reader: ShardReader | None = None
     host: HostCache | None = None
+    workers: Workers = ONE_WORKER
 
     def samples(self, ref: Ref) -> Samples:
         """The samples of a span or dataset.

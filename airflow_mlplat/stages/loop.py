@@ -3,6 +3,9 @@
 Training is cut into stretches that end every so many steps and with every epoch. What is random in a stretch follows
 from the seed and its first step; sums of metrics are closed with it. So a checkpoint, which is only written between
 stretches, is all that the rest of the training depends on.
+
+Several workers run the same loop, each on its share of every batch. What they decide on, they add up before, so that
+all of them decide alike; worker 0 alone writes checkpoints, and all of them read those.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import numpy as np
 
 from airflow_mlplat.data import BatchIterator, Subset
 from airflow_mlplat.data.shared import SharedIterator, StreamOptions
-from airflow_mlplat.errors import SpecError
+from airflow_mlplat.errors import PlatformError, SpecError
 from airflow_mlplat.stages.batches import in_order, steps_per_epoch, training_batches
 from airflow_mlplat.stages.checkpoint import Checkpoint, Checkpoints
 from airflow_mlplat.stages.evaluate import LEAST_PROBABILITY
@@ -26,6 +29,7 @@ from airflow_mlplat.stages.options import TrainOptions
 from airflow_mlplat.stages.progress import ProgressLog
 from airflow_mlplat.stages.seen import Seen
 from airflow_mlplat.stages.trainer import Arrays, Measured, Trainer
+from airflow_mlplat.stages.workers import gathered
 
 DIGITS = 6
 """Decimals of metrics."""
@@ -84,6 +88,7 @@ class Loop:
 
     def __init__(self, training: Training) -> None:
         self._log, self._options, self._trainer = training.log, training.options, training.trainer
+        self._group, self._workers = training.trainer.group, training.trainer.group.workers
         self._samples, self._validation, self._checkpoints = training.samples, training.validation, training.checkpoints
         self._per_epoch = steps_per_epoch(len(training.samples), training.options.batch_size)
         self._steps = self._per_epoch * training.options.epochs
@@ -91,13 +96,13 @@ class Loop:
         self._step, self._stopped = 0, False
         self._epochs: list[dict[str, Any]] = []
         self._sums = Measured(0.0, 0.0)
-        self._seen = Seen()
+        self._seen, self._seen_by_all = Seen(), [0] * self._workers.count
         self._best: Arrays = {}
         self._written_at, self._write_seconds, self._writes = time.monotonic(), 0.0, 0
 
     def run(self) -> Trained:
         """Train to the end."""
-        with training_batches(self._samples, self._options, stream=self._stream) as iterator:
+        with training_batches(self._samples, self._options, stream=self._stream, workers=self._workers) as iterator:
             first = self._resume(iterator)
             progress = ProgressLog(self._log, self._options, self._per_epoch, first)
             if not self._stopped and first < self._steps:
@@ -108,7 +113,7 @@ class Loop:
         stats = {
             "resumed_from": first,
             "checkpoints": self._writes,
-            **self._seen.stats(),
+            **self._seen.stats(self._seen_by_all),
             **progress.stats(self._step),
             **shared,
         }
@@ -129,11 +134,13 @@ class Loop:
 
     def _resume(self, iterator: BatchIterator | SharedIterator) -> int:
         checkpoint = self._checkpoints.newest()
+        self._check_same_start(0 if checkpoint is None else checkpoint.step)
         if checkpoint is None:
             return 0
         progress, arrays = checkpoint.progress, checkpoint.arrays
         self._step, self._epochs, self._stopped = checkpoint.step, progress["epochs"], progress["stopped"]
-        self._sums, self._seen = Measured(*progress["sums"]), Seen(progress["seen"])
+        self._sums, self._seen_by_all = Measured(*progress["sums"]), progress["seen"]
+        self._seen = Seen(self._seen_by_all[self._workers.rank])
         self._best = {k[len("best/") :]: v for k, v in arrays.items() if k.startswith("best/")}
         self._trainer.load({k[len("state/") :]: v for k, v in arrays.items() if k.startswith("state/")})
         self._trainer.measure(self._step)
@@ -141,11 +148,23 @@ class Loop:
         self._log.info("Going on from the checkpoint at step %d of %d", self._step, self._steps)
         return self._step
 
+    def _check_same_start(self, step: int) -> None:
+        steps = gathered(self._group, step)
+        if len(set(steps)) > 1:
+            raise PlatformError(
+                "the workers found different checkpoints to go on from",
+                expected="the same in all",
+                got=", ".join(f"step {found:.0f}" for found in steps),
+                fix="all of them must see the checkpoints of worker 0",
+            )
+
     def _end_stretch(self, iterator: BatchIterator | SharedIterator) -> None:
         epoch_ends = self._step % self._per_epoch == 0
+        self._trainer.average()
         # Before `measure`, which sets what is random next: a run that goes on from here does not validate again.
         validated = self._validate() if epoch_ends and len(self._validation) else {}
-        loss, correct = self._trainer.measure(self._step)
+        loss, correct = self._group.total(np.array(self._trainer.measure(self._step))).tolist()
+        self._seen_by_all = [int(value) for value in gathered(self._group, self._seen.value or 0)]
         self._sums = Measured(self._sums.loss + loss, self._sums.correct + correct)
         if not math.isfinite(self._sums.loss):
             raise SpecError(
@@ -154,7 +173,7 @@ class Loop:
             )  # fmt: skip
         if epoch_ends:
             self._end_epoch(validated)
-        if epoch_ends or self._cheap_enough():
+        if self._workers.rank == 0 and (epoch_ends or self._cheap_enough()):
             self._write(iterator)
 
     def _end_epoch(self, validated: dict[str, float]) -> None:
@@ -187,15 +206,16 @@ class Loop:
 
     @cached_property
     def _held_out(self) -> BatchIterator:
-        return in_order(self._validation, self._options, self._options.batch_size, epochs=None)
+        return in_order(self._validation, self._options, self._options.batch_size, self._workers, epochs=None)
 
     def _validate(self) -> dict[str, float]:
-        loss, correct = 0.0, 0
-        for batch in self._held_out.epoch():
+        loss, correct = 0.0, 0.0
+        for batch in (batch for batch in self._held_out.epoch() if len(batch)):
             probabilities = self._trainer.predict(batch.images)
             told = probabilities[np.arange(len(batch.labels)), batch.labels].astype(np.float64)
             loss -= float(np.log(np.maximum(told, LEAST_PROBABILITY)).sum())
-            correct += int((probabilities.argmax(axis=1) == batch.labels).sum())
+            correct += float((probabilities.argmax(axis=1) == batch.labels).sum())
+        loss, correct = self._group.total(np.array([loss, correct])).tolist()
         n = len(self._validation)
         return {"validation_loss": round(loss / n, DIGITS), "validation_accuracy": round(correct / n, DIGITS)}
 
@@ -211,7 +231,7 @@ class Loop:
             "epochs": self._epochs,
             "stopped": self._stopped,
             "sums": list(self._sums),
-            "seen": self._seen.value,
+            "seen": self._seen_by_all,
         }
         arrays = {f"state/{k}": v for k, v in self._trainer.state().items()}
         arrays.update({f"best/{k}": v for k, v in self._best.items()})

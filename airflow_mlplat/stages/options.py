@@ -16,6 +16,9 @@ from airflow_mlplat.stages.schedules import SCHEDULES
 OPTIMIZERS = ("adam", "sgd")
 """Every framework's trainer has these."""
 
+PRECISIONS = ("float32", "bfloat16", "float16")
+"""Whole, and two halves: of one the range is smaller, of the other the precision."""
+
 STRETCH = 200
 """Steps between checkpoints, where nothing is said of them."""
 
@@ -36,13 +39,20 @@ class TrainOptions(FromParams):
         sampling: Which samples come how often, such as `{"classes": "balanced"}`: see `data.sampling`.
         window: For a store far away: shuffle within windows of so many shards; 0 over all samples.
         epochs: Passes over the dataset.
-        batch_size: Samples in a step. An epoch's last batch is left out when smaller, unless it is the only one.
+        batch_size: Samples in a step, of all workers and devices together: each takes its share of them, so that
+            their number changes no mathematics but of what looks at a batch, such as batch normalisation or mixup.
+            An epoch's last batch is left out when smaller, unless it is the only one.
         learning_rate: Of the optimiser at the first step.
         optimizer: `adam`, or `sgd` with `momentum`.
         momentum: Of `sgd`, 0 to below 1.
         schedule: Key of `SCHEDULES`: how the learning rate goes on, `constant` or `cosine`.
         seed: Of the order of samples, first weights and dropout.
         threads: Of the framework; another number may round differently.
+        devices: GPUs that each worker trains on at once. Where there is none, so many parts of the CPU, which is no
+            faster. TensorFlow and MXNet.
+        precision: What layers compute in: `float32`; or `bfloat16` or `float16`, where weights, their sums, losses and
+            probabilities stay float32, and predictions are made in float32 afterwards. TensorFlow; MXNet computes in
+            `bfloat16` on CPUs alone, in `float16` on GPUs alone.
         decode_threads: That make batches beside it.
         keep_bytes: Samples are decoded once, and stay in memory between epochs, if all those to train on take no more
             bytes than this, pixel by pixel of `shape`; and the held-out ones likewise. 0: never. None: 256 MiB, or an
@@ -72,6 +82,8 @@ class TrainOptions(FromParams):
     schedule: str = "constant"
     seed: int = 0
     threads: int = 1
+    devices: int = 1
+    precision: str = "float32"
     decode_threads: int = 2
     keep_bytes: int | None = None
     shared_by: int = 1
@@ -87,6 +99,7 @@ class TrainOptions(FromParams):
             ("batch_size", 1),
             ("seed", 0),
             ("threads", 1),
+            ("devices", 1),
             ("decode_threads", 1),
             ("shared_by", 1),
             ("early_stop", 0),
@@ -99,6 +112,7 @@ class TrainOptions(FromParams):
         _number("validation_fraction", self.validation_fraction, 0.0, 1.0)
         _choice("optimizer", self.optimizer, OPTIMIZERS)
         _choice("schedule", self.schedule, tuple(sorted(SCHEDULES)))
+        _choice("precision", self.precision, PRECISIONS)
         if self.early_stop and not self.validation_fraction:
             raise SpecError("early_stop has nothing to measure", fix="set validation_fraction, such as 0.1")
         _own_params(self.params)

@@ -1,4 +1,4 @@
-"""One number for all that a training was given: equal in every framework, with and without a kill."""
+"""One number for all that a worker was given: equal in every framework, with and without a kill."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ class Seen:
             content.flags.writeable = False  # the checksum takes no other memory
             self.value = self._extend(self.value, content)
 
-    def stats(self) -> dict[str, str]:
-        """As `JobResult.stats` has it: `{"batches": "9f3a1c00"}`, or nothing."""
-        return {} if self.value is None else {"batches": f"{self.value:08x}"}
+    def stats(self, of_all: list[int]) -> dict[str, str]:
+        """As `JobResult.stats` has it: `{"batches": "9f3a1c00"}`, or nothing.
+
+        Args:
+            of_all: The values of all workers, in their order.
+        """
+        return {} if self.value is None else {"batches": ",".join(f"{value:08x}" for value in of_all)}

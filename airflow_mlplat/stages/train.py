@@ -20,23 +20,25 @@ from airflow_mlplat.stages.job import Job, Outcome
 from airflow_mlplat.stages.loop import Loop, Trained, Training
 from airflow_mlplat.stages.model import BUILD_FILE, WEIGHTS_FILE, ModelFacts, put_model, put_weights
 from airflow_mlplat.stages.options import TrainOptions
+from airflow_mlplat.stages.workers import Workers
 from airflow_mlplat.store import Samples
 
 
 def run(job: Job) -> Outcome:
-    """Train on the input `dataset` what the file `build.py` builds; the output is `model`."""
-    options = TrainOptions.from_params(job.spec.params)
+    """Train on the input `dataset` what the file `build.py` builds; the output is `model`, of worker 0 alone."""
+    options, workers = TrainOptions.from_params(job.spec.params), job.workers
     factory, dataset = job.framework(), job.input("dataset")
     samples = job.samples(dataset)
     training, validation = split(samples, options.validation_fraction)
     build_file = fetch_build_file(job)
-    trainer = factory(build_file, options, len(samples.classes))
+    check_together(options, workers, training)
+    trainer = factory(build_file, options, len(samples.classes), workers)
     job.log.info(
         "Training on %d samples (%d held out, %d without a label) of %s for %d epochs of %d a batch",
         len(training), len(validation), len(samples) - len(training) - len(validation), dataset, options.epochs,
         options.batch_size,
     )  # fmt: skip
-    checkpoints = Checkpoints(job.directory / CHECKPOINTS, job.spec.key, job.log)
+    checkpoints = Checkpoints(workers.checkpoints or job.directory / CHECKPOINTS, job.spec.key, job.log)
     stream = stream_of(job, options)
     if stream is not None:
         job.log.info(
@@ -45,7 +47,31 @@ def run(job: Job) -> Outcome:
         )  # fmt: skip
     work = Training(job.log, options, trainer, training, validation, checkpoints, stream)
     trained = Loop(work).run() if build_file.train is None else train_by_user(work, build_file)
-    return Outcome({"model": _put(job, work, trained)}, _metrics(trained), trained.stats)
+    trainer.group.leave()
+    outputs = {"model": _put(job, work, trained)} if workers.rank == 0 else {}
+    return Outcome(outputs, _metrics(trained), trained.stats)
+
+
+def check_together(options: TrainOptions, workers: Workers, training: Subset) -> None:
+    """Whether the workers and their devices can train it together.
+
+    Raises:
+        SpecError: An option does not go with them.
+        DataError: There are fewer samples than a batch has.
+    """
+    parts = workers.count * options.devices
+    who = f"{workers.count} workers of {options.devices} devices"
+    if options.batch_size % parts:
+        raise SpecError(
+            f"batch_size is of all {who} together", expected=f"a multiple of {parts}", got=options.batch_size
+        )
+    if workers.count > 1 and options.shared_by > 1:
+        raise SpecError("several workers share no batches", expected="shared_by 1", got=options.shared_by)
+    if parts > 1 and len(training) < options.batch_size:
+        raise DataError(
+            f"{training.ref} has too few samples for {who}",
+            expected=f"a batch of {options.batch_size}", got=len(training), fix="lower batch_size",
+        )  # fmt: skip
 
 
 def split(samples: Samples, fraction: float) -> tuple[Subset, Subset]:

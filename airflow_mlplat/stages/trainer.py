@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
+
+from airflow_mlplat.stages.workers import ONE_WORKER, Group, Workers
 
 if TYPE_CHECKING:
     from airflow_mlplat.stages.build_file import BuildFile
@@ -30,24 +31,32 @@ class Trainer(Protocol):
         build_file: Builds the model; nothing of it may run before the framework is set up.
         options: `seed` and `threads` count even where nothing is trained.
         classes: How many.
+        workers: Who trains the model together; each has a trainer of its own.
     """
 
     model: Any
     """The framework's own: what `build(params)` returned."""
     versions: dict[str, str]
     """Package → version of what computes."""
+    group: Group
+    """How it keeps the same model as the other workers' trainers."""
 
     def step(self, images: np.ndarray, targets: np.ndarray, learning_rate: float) -> None:
-        """One step of the optimiser.
+        """One step of the optimiser, by the mean of the gradients of all workers' batches.
 
         Args:
-            images: uint8 (n, H, W, C).
+            images: uint8 (n, H, W, C), n the same for all workers.
             targets: int64 (n,) labels, or float32 (n, K) shares of the classes in mixed images.
             learning_rate: Of this step.
         """
 
     def measure(self, step: int) -> Measured:
-        """Sums over the steps since the last call. What is random from now on follows from the seed and `step`."""
+        """Sums over this worker's batches since the last call. What is random from now on follows from the seed and
+        `step`."""
+
+    def average(self) -> None:
+        """Where workers or devices have a model of their own: make those numbers of it alike that no gradient changes,
+        such as the moving means of batch normalisation, by their mean."""
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 (n, K), of uint8 (n, H, W, C) images."""
@@ -72,4 +81,9 @@ class Trainer(Protocol):
         """Write the framework's own files of the model, the same bytes for the same weights."""
 
 
-TrainerFactory = Callable[["BuildFile", "TrainOptions", int], Trainer]
+class TrainerFactory(Protocol):
+    """Makes a trainer: its class."""
+
+    def __call__(
+        self, build_file: BuildFile, options: TrainOptions, classes: int, workers: Workers = ONE_WORKER
+    ) -> Trainer: ...

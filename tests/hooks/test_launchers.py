@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -96,11 +95,8 @@ class TestKubernetesClient:
 
 @pytest.mark.airflow
 @pytest.mark.kubernetes
-def test_a_job_in_kubernetes_by_a_connection(monkeypatch, tmp_path, airflow_home):
-    config = os.environ.get("MLPLAT_TEST_KUBERNETES")
-    if not config:
-        pytest.skip("no Kubernetes: set MLPLAT_TEST_KUBERNETES to a kubeconfig, and load airflow-mlplat/suite there")
-    connection = {"conn_type": "kubernetes", "extra": {"kube_config_path": config}}
+def test_a_job_in_kubernetes_by_a_connection(monkeypatch, tmp_path, airflow_home, kubernetes_config):
+    connection = {"conn_type": "kubernetes", "extra": {"kube_config_path": kubernetes_config}}
     monkeypatch.setenv("AIRFLOW_CONN_CLUSTER", json.dumps(connection))
     monkeypatch.setenv("MLPLAT_HOME", str(tmp_path / "home"))
     where = {"volume": {"hostPath": {"path": str(tmp_path)}}, "mounted_at": str(tmp_path), "conn_id": "cluster"}

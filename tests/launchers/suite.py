@@ -25,6 +25,11 @@ def spec(**params) -> JobSpec:
     return JobSpec("test", "digits", "/nowhere", code_version="c", image=IMAGE, params=params)
 
 
+def of_workers(count: int, **params) -> JobSpec:
+    """The spec of a job of several workers; `worker-1={…}` is what that one alone does."""
+    return dataclasses.replace(spec(**{name.replace("_", "-"): value for name, value in params.items()}), workers=count)
+
+
 def until(condition: Callable[[], object], seconds: float = 15.0) -> object:
     """Wait for a condition; returns its value."""
     deadline = time.monotonic() + seconds

@@ -11,7 +11,8 @@ import pytest
 
 from airflow_mlplat.launchers import Limits
 from airflow_mlplat.launchers.contained import Relay
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import write_json
 
 
 @pytest.fixture
@@ -33,18 +34,18 @@ def supervise(tmp_path):
 def ended(process: subprocess.Popen, folder) -> tuple[int, str, dict]:
     """Exit code, output and `exit.json`."""
     output, _ = process.communicate(timeout=30)
-    return process.returncode, output, json.loads((folder / "work/exit.json").read_text())
+    return process.returncode, output, json.loads((folder / "work/0/exit.json").read_text())
 
 
 def test_output_goes_to_the_log_and_to_its_own(supervise, tmp_path):
     code, output, ending = ended(supervise("print('a' * 200_000); print('end')"), tmp_path)
     assert (code, ending["reason"], ending["exit_code"]) == (0, "exited", 0)
-    assert output == (tmp_path / "work/log.txt").read_text() == "a" * 200_000 + "\nend\n"
+    assert output == (tmp_path / "work/0/log.txt").read_text() == "a" * 200_000 + "\nend\n"
 
 
 def test_it_exits_as_the_job_does(supervise, tmp_path):
     assert ended(supervise("import sys; sys.exit(64)"), tmp_path)[0] == 64
-    (tmp_path / "work/exit.json").unlink()
+    (tmp_path / "work/0/exit.json").unlink()
     assert ended(supervise("import os; os.kill(os.getpid(), 11)"), tmp_path)[0] == 128 + signal.SIGSEGV
 
 

@@ -48,8 +48,10 @@ def test_the_directory_is_handed_over(tmp_path):
     outside = tmp_path / "outside"
     outside.touch()
     (work / "link").symlink_to(outside)
+    other = directory.parts / "1"
+    other.mkdir()
     hand_over(directory)
-    assert {path.lstat().st_uid for path in (work, directory.scratch / "x", work / "link")} == {NOBODY}
+    assert {path.lstat().st_uid for path in (work, directory.scratch / "x", work / "link", other)} == {NOBODY}
     assert {path.stat().st_uid for path in (outside, tmp_path, directory.told)} == {0}
 
 
@@ -75,10 +77,16 @@ def test_a_job_sees_parts_of_its_directory_and_what_it_may_read():
     directory = JobDirectory(Path("/jobs/k"), apart=True)
     assert mounts(directory, SPEC, Path("/jobs/k/store")) == [
         Mount("/jobs/k/told", "/jobs/k/told"),
-        Mount("/jobs/k/work", "/jobs/k/work", writable=True),
+        Mount("/jobs/k/work/0", "/jobs/k/work", writable=True, each=True),
         Mount("/a store", "/jobs/k/store"),
     ]
     assert len(mounts(directory, SPEC, None)) == 2
+
+
+def test_several_workers_see_the_checkpoints_of_the_first():
+    directory = JobDirectory(Path("/jobs/k"), apart=True)
+    both = dataclasses.replace(SPEC, workers=2)
+    assert mounts(directory, both, None)[2] == Mount("/jobs/k/checkpoints", "/jobs/k/work/0/checkpoints")
 
 
 def test_only_a_job_with_a_store_elsewhere_gets_the_hosts_cache(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_mlplat.contract import OUTBOX, JobError, JobResult, JobSpec
+from airflow_mlplat.contract import OUTBOX, WORKER_CHECKPOINTS, WORKERS, JobError, JobResult, JobSpec
 from airflow_mlplat.errors import ConfigError
 from airflow_mlplat.launchers import JobState, Limits
 from airflow_mlplat.launchers.container import PYTHON, Mount
@@ -50,6 +50,9 @@ class Engine(ContainerLauncher):
     def alive(self, directory):
         return self.living
 
+    def hosts(self, directory, workers):
+        return [f"one-{number}" for number in range(workers)]
+
     def remove(self, directory):
         self.asked.append("remove")
 
@@ -62,26 +65,42 @@ def engine(tmp_path):
 
 def leave_result(directory: Path, error=None) -> None:
     result = JobResult(SPEC.key, SPEC.stage, error=error)
-    (directory / "work/result.json").write_text(json.dumps(result.to_json()))
+    (directory / "work/0/result.json").write_text(json.dumps(result.to_json()))
 
 
 def test_a_job_is_prepared_and_started(engine):
     handle = engine.submit(SPEC, Limits(secrets=("s",)), {"dag_id": "d"})
     directory, launch, image, mounts = engine.started
     assert (str(directory.path), image) == (handle.directory, SPEC.image)
-    assert launch.command == [PYTHON, "-I", "-u", "-m", "airflow_mlplat.runtime", f"{handle.directory}/work/spec.json"]
+    assert launch.command == [
+        PYTHON,
+        "-I",
+        "-u",
+        "-m",
+        "airflow_mlplat.runtime",
+        f"{handle.directory}/work/0/spec.json",
+    ]
     assert launch.labels == {
         "dag_id": "d",
         "airflow-mlplat.installation": engine.installation,
         "airflow-mlplat.job": SPEC.key,
         "airflow-mlplat.launcher": "noting",
     }
-    assert launch.variables == {OUTBOX: f"{handle.directory}/work/outbox"}
+    assert launch.variables == {OUTBOX: f"{handle.directory}/work/0/outbox"}
     told, work, granted = (f"{handle.directory}/{name}" for name in ("told", "work", "store"))
-    parts = [Mount(told, told), Mount(work, work, writable=True), Mount("/store", granted)]
+    parts = [Mount(told, told), Mount(f"{work}/0", work, writable=True, each=True), Mount("/store", granted)]
     assert mounts == [*parts, Mount("/run/secrets/s", "s")]
     assert engine.spec(handle) == SPEC
     assert engine.state(handle) is JobState.RUNNING
+
+
+def test_workers_are_told_of_each_other(engine):
+    handle = engine.submit(dataclasses.replace(SPEC, workers=2))
+    _, launch, _, _ = engine.started
+    assert launch.variables[WORKERS] == "one-0:29500,one-1:29500"
+    assert launch.variables[WORKER_CHECKPOINTS] == f"{handle.directory}/checkpoints"
+    assert [worker.work.name for worker in engine.directory(handle).workers()] == ["0", "1"]
+    assert (engine.directory(handle).workers()[1].work / "spec.json").exists()
 
 
 def test_a_living_job_is_found_and_its_lease_renewed(engine):

@@ -7,9 +7,8 @@ import shutil
 import subprocess
 import sys
 
-import pytest
-
-from airflow_mlplat.launchers.directory import JobDirectory, open_plain, read_json, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import read_json
 
 
 def test_nothing_is_made_by_looking(tmp_path):
@@ -78,43 +77,6 @@ def test_tail(tmp_path):
     assert directory.tail(directory.log, 2) == "9998\n9999"
 
 
-def test_json_round_trips_and_leaves_nothing_else(tmp_path):
-    write_json(tmp_path / "a.json", {"ä": 1})
-    assert read_json(tmp_path / "a.json") == {"ä": 1}
-    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
-
-
-def test_what_is_no_json_is_none(tmp_path):
-    (tmp_path / "a.json").write_text("{")
-    assert read_json(tmp_path / "a.json") is None
-    assert read_json(tmp_path / "b.json") is None
-
-
-@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
-def test_only_plain_files_are_read(tmp_path, kind):
-    """A job may leave anything under these names, and what reads them is not the job."""
-    secret, path = tmp_path / "secret.json", tmp_path / "result.json"
-    secret.write_text('{"secret": 1}')
-    make = {"link": lambda: path.symlink_to(secret), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}
-    make[kind]()
-    assert read_json(path) is None
-    with pytest.raises(FileNotFoundError):
-        open_plain(path)
-    assert JobDirectory(tmp_path).tail(path, 1) == ""
-
-
-def test_nothing_is_written_through_a_link(tmp_path):
-    outside = tmp_path / "outside"
-    directory = JobDirectory(tmp_path / "job")
-    directory.path.mkdir()
-    directory.cancel.symlink_to(outside)
-    directory.ask_to_end()
-    directory.exit.symlink_to(outside)
-    write_json(directory.exit, {})
-    assert not outside.exists()
-    assert read_json(directory.exit) == {}
-
-
 def test_ask_to_end(tmp_path):
     directory = JobDirectory(tmp_path)
     directory.ask_to_end()
@@ -139,8 +101,22 @@ def test_apart_all_is_cleared_but_checkpoints(tmp_path):
     directory.store.mkdir()
     directory.clear()
     left = {path.relative_to(directory.path).as_posix() for path in directory.path.rglob("*")}
-    assert left == {"told", "work", "work/checkpoints", "work/checkpoints/step-1.npz"}
+    assert left == {"told", "work", "work/0", "work/0/checkpoints", "work/0/checkpoints/step-1.npz"}
     assert (outside / "file").exists()
+
+
+def test_other_workers_folders_are_removed(tmp_path):
+    directory = JobDirectory(tmp_path / "job", apart=True)
+    assert directory.workers() == [directory]
+    directory.path.mkdir()
+    directory.clear()
+    (directory.parts / "1/checkpoints").mkdir(parents=True)
+    assert [(worker.worker, worker.work) for worker in directory.workers()] == [
+        (0, directory.parts / "0"),
+        (1, directory.parts / "1"),
+    ]
+    directory.clear()
+    assert [path.name for path in directory.parts.iterdir()] == ["0"]
 
 
 def test_checkpoints_that_are_a_link_are_none(tmp_path):
@@ -150,15 +126,3 @@ def test_checkpoints_that_are_a_link_are_none(tmp_path):
     (directory.work / "checkpoints").symlink_to(tmp_path)
     directory.clear()
     assert list(directory.work.iterdir()) == []
-
-
-def test_json_that_is_too_long_is_none(tmp_path, monkeypatch):
-    path = tmp_path / "x.json"
-    path.write_text("[1, 2]")
-    monkeypatch.setattr("airflow_mlplat.launchers.directory.JSON_BYTES", 6)
-    assert read_json(path) == [1, 2]
-    monkeypatch.setattr("airflow_mlplat.launchers.directory.JSON_BYTES", 5)
-    assert read_json(path) is None
-    path.write_text("[" * 100_000)
-    monkeypatch.setattr("airflow_mlplat.launchers.directory.JSON_BYTES", 1 << 20)
-    assert read_json(path) is None

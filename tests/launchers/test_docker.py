@@ -14,7 +14,8 @@ import pytest
 from airflow_mlplat.errors import BuildError, ConfigError, ContractError, JobDiedError, LaunchError
 from airflow_mlplat.launchers import DockerLauncher, JobState, Limits, code_version, docker
 from airflow_mlplat.launchers.container import CODE_LABEL, CONTRACT_LABEL, PYTHON
-from tests.launchers.suite import IMAGE, WORKER, LauncherSuite, processes_of, spec
+from tests.launchers.suite import IMAGE, WORKER, LauncherSuite, of_workers, processes_of, spec, until
+from tests.launchers.workers_suite import WorkersSuite
 
 pytestmark = pytest.mark.docker
 
@@ -59,6 +60,8 @@ def make(connect):
     for launcher in made:
         for found in containers(launcher):
             launcher.engine.remove_container(found["Id"], force=True)
+        label = f"airflow-mlplat.installation={launcher.installation}"
+        assert launcher.engine.networks(filters={"label": label}) == []
 
 
 def containers(launcher: DockerLauncher) -> list[dict]:
@@ -67,7 +70,7 @@ def containers(launcher: DockerLauncher) -> list[dict]:
     return launcher.engine.containers(all=True, filters={"label": label})
 
 
-class TestDockerLauncher(LauncherSuite):
+class TestDockerLauncher(LauncherSuite, WorkersSuite):
     @pytest.fixture(autouse=True)
     def _make(self, make):
         self.make = make
@@ -75,6 +78,35 @@ class TestDockerLauncher(LauncherSuite):
     def inspect(self, launcher, handle) -> dict:
         """What the engine says of a job's container."""
         return launcher._inspect(launcher.directory(handle))
+
+    def test_workers_have_a_network_for_themselves(self, launcher):
+        handle = launcher.submit(of_workers(2, seconds=60), labels={"dag_id": "d"})
+        name = launcher._container_name(launcher.directory(handle))
+        (network,) = launcher.engine.networks(names=[name])
+        assert (network["Internal"], network["Labels"]["dag_id"]) == (True, "d")
+        assert len(launcher.engine.inspect_network(name)["Containers"]) == 2
+        launcher.cancel(handle)
+        assert launcher.engine.networks(names=[name]) == []
+        launcher.remove(launcher.directory(handle))
+        assert containers(launcher) == []
+        launcher.remove(launcher.directory(handle))  # nothing is there any more
+
+    def test_workers_may_have_another_network_too(self, launcher):
+        handle = launcher.submit(of_workers(2, seconds=60), Limits(network="bridge"))
+        name = launcher._container_name(launcher.directory(handle))
+        for one in launcher._workers(launcher.directory(handle)):
+            assert set(one["NetworkSettings"]["Networks"]) == {name, "bridge"}
+        launcher.cancel(handle)
+
+    def test_what_is_left_of_a_start_that_broke_is_replaced(self, launcher):
+        job = of_workers(2, greet=True)
+        handle = launcher.submit(of_workers(2, greet=True))
+        until(lambda: launcher.state(handle) is JobState.ENDED)
+        launcher.directory(handle).result.unlink()
+        launcher.engine.remove_container(launcher._container_name(launcher.directory(handle)))  # worker 1 is there
+        launcher.submit(job)
+        until(lambda: launcher.state(handle) is JobState.ENDED)
+        assert launcher.result(handle).error is None
 
     def test_what_the_container_is(self, launcher):
         handle = launcher.submit(spec(seconds=60), Limits(memory_bytes=200 << 20, cpus=0.5), {"dag_id": "d"})
@@ -93,7 +125,7 @@ class TestDockerLauncher(LauncherSuite):
         )  # fmt: skip
         assert host["SecurityOpt"] == ["no-new-privileges"]
         mounts = {mount["Destination"]: mount["RW"] for mount in found["Mounts"]}
-        assert mounts == {f"{handle.directory}/told": False, f"{handle.directory}/work": True}
+        assert mounts == {f"{handle.directory}/told": False, f"{handle.directory}/work/0": True}
         assert found["Config"]["Labels"]["dag_id"] == "d"
         assert found["Config"]["Labels"]["airflow-mlplat.job"] == handle.job_key
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from airflow_mlplat.launchers.docker_state import ended, living, seconds
+from airflow_mlplat.launchers.docker_state import at_work, ended, living, seconds
 
 NEVER = "0001-01-01T00:00:00Z"
 
@@ -28,6 +28,23 @@ def inspected(status: str, *, created: float = 100, started: str = NEVER, finish
 )
 def test_living(status, created, lives):
     assert living(inspected(status, created=created)) == lives
+
+
+@pytest.mark.parametrize(
+    ("workers", "goes_on"),
+    [
+        ([("running", 0)], True),
+        ([None], False),
+        ([("running", 0), ("running", 0)], True),
+        ([("running", 0), ("exited", 0)], True),
+        ([("running", 0), ("exited", 137)], False),
+        ([("running", 0), None], False),
+        ([("exited", 0), ("running", 0)], False),
+    ],
+)
+def test_a_job_goes_on_with_all_its_workers(workers, goes_on):
+    found = [None if worker is None else inspected(worker[0], ExitCode=worker[1]) for worker in workers]
+    assert at_work(found) == goes_on
 
 
 def test_seconds():

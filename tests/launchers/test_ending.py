@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_mlplat.errors import BuildError, ConfigError, JobDiedError, LimitError
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
-from airflow_mlplat.launchers.ending import died
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.ending import died, teller
+from airflow_mlplat.launchers.files import write_json
 
 LIMITS = {"memory_bytes": 256 << 20, "timeout_seconds": 60, "threads": None}
 EXITED = {"reason": "exited", "exit_code": 3, "signal": None}
@@ -117,3 +118,37 @@ def test_what_is_no_ending_is_not_believed(tmp_path, written):
 )
 def test_what_would_end_so_again_is_the_users_to_mend(tmp_path, ending, kind):
     assert type(died(JobDirectory(tmp_path), "k", ending)) is kind
+
+
+ENDS = {
+    "well": ({"error": None}, {"reason": "exited", "exit_code": 0}),
+    "user": ({"error": {"kind": "user"}}, {"reason": "exited"}),
+    "platform": ({"error": {"kind": "platform"}}, {"reason": "exited"}),
+    "memory": (None, {"reason": "memory limit"}),
+    "stopped": (None, {"reason": "stopped"}),
+    "vanished": (None, None),
+}
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        (["user", "user"], 0),
+        (["well", "user"], 0),
+        (["platform", "user"], 1),
+        (["platform", "memory"], 1),
+        (["platform", "vanished"], 1),
+        (["stopped", "vanished", "stopped"], 1),
+        (["stopped", "platform"], 1),
+        (["stopped", "well"], 0),
+        (["vanished", "memory"], 1),
+    ],
+)
+def test_of_several_workers_the_cause_is_told(tmp_path, ends, told):
+    workers = [JobDirectory(tmp_path, apart=True, worker=number) for number in range(len(ends))]
+    for worker, end in zip(workers, ends):
+        worker.work.mkdir(parents=True)
+        for path, document in zip((worker.result, worker.exit), ENDS[end]):
+            if document is not None:
+                write_json(path, document)
+    assert teller(workers).worker == told

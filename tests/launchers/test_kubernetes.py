@@ -4,40 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import re
 import shutil
 import time
+import uuid
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from airflow_mlplat.contract import JobSpec
-from airflow_mlplat.errors import ConfigError, ContractError, JobDiedError, LaunchError
+from airflow_mlplat.errors import BuildError, ConfigError, ContractError, JobDiedError, LaunchError
 from airflow_mlplat.launchers import Handle, Image, JobState, KubernetesLauncher, KubernetesOptions, Limits, kubernetes
 from airflow_mlplat.launchers.container import PYTHON, runtime_command
-from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.kubernetes_claim import Claim, Seen
 from airflow_mlplat.launchers.kubernetes_cluster import Cluster
-from tests.launchers.suite import WORKER, LauncherSuite, processes_of, spec, until
+from tests.launchers.suite import WORKER, LauncherSuite, of_workers, processes_of, spec, until
+from tests.launchers.workers_suite import WorkersSuite
 
 pytestmark = pytest.mark.kubernetes
 
 # Roles are made from what the page says, so that its permissions are known to suffice.
 PAGE = Path(__file__).parents[2] / "docs/kubernetes.md"
+PATIENCE = 3
+"""Seconds in which the cluster says why a pod does not start."""
 IMAGES = {"prep": {"image": "airflow-mlplat/prep:1", "code_version": "c", "contract_version": 1}}
 
 
 @pytest.fixture(scope="session")
-def connect():
+def connect(kubernetes_config):
     """A function that makes a client of the cluster's API server."""
-    config = os.environ.get("MLPLAT_TEST_KUBERNETES")
-    if not config:
-        pytest.skip("no Kubernetes: set MLPLAT_TEST_KUBERNETES to a kubeconfig, and load airflow-mlplat/suite there")
     from kubernetes.config import new_client_from_config
 
-    return lambda: new_client_from_config(config)
+    return lambda: new_client_from_config(kubernetes_config)
 
 
 @pytest.fixture
@@ -47,8 +48,7 @@ def make(connect):
 
     def make(folder: Path, changes=None, **options) -> KubernetesLauncher:
         def command(_, directory):
-            shutil.copyfile(WORKER, directory / "worker.py")  # the only folder that the pod sees
-            return [PYTHON, str(directory / "worker.py"), str(directory)]
+            return [PYTHON, "-u", "-c", WORKER.read_text(), str(directory)]
 
         given = KubernetesOptions(
             **{
@@ -90,11 +90,11 @@ def jobs(launcher: KubernetesLauncher) -> list[dict]:
 
 def seen(launcher: KubernetesLauncher, handle: Handle) -> Seen:
     """What the cluster has of a job, once there is a pod."""
-    claim = launcher._claim(JobDirectory(Path(handle.directory)))
+    claim = launcher._claim(launcher.directory(handle))
     return until(lambda: (found := claim.look()) and found.pod and found)
 
 
-class TestKubernetesLauncher(LauncherSuite):
+class TestKubernetesLauncher(LauncherSuite, WorkersSuite):
     @pytest.fixture(autouse=True)
     def _make(self, make):
         self.make = make
@@ -120,7 +120,8 @@ class TestKubernetesLauncher(LauncherSuite):
         assert metadata["annotations"]["airflow-mlplat.job"] == handle.job_key
         assert pod["spec"]["terminationGracePeriodSeconds"] == 3
         paths = [mount["mountPath"] for mount in container["volumeMounts"]]
-        assert paths == ["/tmp", "/dev/shm", handle.directory]  # and no token
+        assert paths == ["/tmp", "/dev/shm", f"{handle.directory}/told", f"{handle.directory}/work/0"]  # and no token
+        assert [mount.get("readOnly", False) for mount in container["volumeMounts"]] == [False, False, True, False]
 
     def test_what_a_job_may(self, launcher):
         _, log = self.run(launcher, "print(open('/proc/self/status').read())", Limits(shared_memory_bytes=8 << 20))
@@ -172,24 +173,25 @@ class TestKubernetesLauncher(LauncherSuite):
         handle = launcher.submit(spec(error="user"))
         self.end(launcher, handle)
         assert launcher.sweep() == []
-        age(handle, 2 * 86400)
+        age(launcher, handle, 2 * 86400)
         assert launcher.sweep() == [handle.job_key]
         until(lambda: jobs(launcher) == [])
-        assert [path.name for path in (tmp_path / ".kubernetes").iterdir()] == [f"{handle.job_key}.json"]
-        shutil.rmtree(handle.directory)
-        launcher.sweep()
+        assert not Path(handle.directory).exists()
         assert list((tmp_path / ".kubernetes").iterdir()) == []
+
+    def test_sweep_removes_jobs_whose_directory_is_gone(self, launcher):
+        handle = launcher.submit(spec(seconds=60))
+        shutil.rmtree(handle.directory)
+        assert launcher.sweep() == [handle.job_key]
+        until(lambda: jobs(launcher) == [])
 
     def test_sweep_ends_a_job_that_nobody_looks_at(self, launcher):
         """One whose pod is not even started: it cannot end itself."""
         handle = launcher.submit(spec(), Limits(memory_bytes=1 << 50))
         assert launcher.sweep() == []
-        age(handle, 1000)
+        age(launcher, handle, 1000)
         assert launcher.sweep() == [handle.job_key]
         assert launcher.state(handle) is JobState.ENDED
-
-    def test_sweep_removes_what_ended_long_ago(self):
-        """The suite's test of directories; these are swept with those of process jobs."""
 
     def test_the_output_is_there_for_kubectl_logs(self, launcher):
         handle = launcher.submit(spec(error="user"))
@@ -250,17 +252,40 @@ class TestKubernetesLauncher(LauncherSuite):
     def test_a_job_that_another_host_made_at_the_same_time(self, launcher):
         handle = launcher.submit(spec(seconds=60))
         (job,) = jobs(launcher)
-        claim = launcher._claim(JobDirectory(Path(handle.directory)))
+        claim = launcher._claim(launcher.directory(handle))
         claim.create(anew(job))
         assert claim.holds(job["metadata"]["uid"])
         launcher.cancel(handle)
+
+    def test_a_job_that_runs_on_after_its_time_limit_is_ended(self, launcher, monkeypatch):
+        """Its supervisor may be starved, by processes that it starts without end; here it is told of no limit."""
+        monkeypatch.setattr(kubernetes, "OVERDUE_SECONDS", 0.5)
+        handle = launcher.submit(spec(seconds=60))
+        self.ready(launcher, handle)
+        path = launcher.directory(handle).launch
+        launch = json.loads(path.read_text())
+        path.write_text(json.dumps({**launch, "limits": {**launch["limits"], "timeout_seconds": 1}}))
+        self.end(launcher, handle)
+        with pytest.raises(JobDiedError, match=r"was ended at its time limit of 1 s after"):
+            launcher.result(handle)
+
+    def test_a_job_that_wants_no_ending_can_be_cancelled(self, launcher):
+        launcher._command = lambda *_: [
+            PYTHON, "-uc", "import os, time; os.mkdir('exit.json'); print('ready'); time.sleep(60)"
+        ]  # fmt: skip
+        handle = launcher.submit(spec())
+        self.ready(launcher, handle)
+        launcher.cancel(handle)
+        assert launcher.state(handle) is JobState.ENDED
+        with pytest.raises(JobDiedError):
+            launcher.result(handle)
 
     def test_links_that_a_job_leaves_are_not_followed(self, launcher, tmp_path):
         secret = tmp_path / "secret"
         secret.write_text("secret of the machine\n")
         handle, log = self.run(launcher, f"import os; os.remove('log.txt'); os.symlink({str(secret)!r}, 'log.txt')")
         assert log == ""
-        with pytest.raises(JobDiedError) as caught:
+        with pytest.raises(BuildError) as caught:
             launcher.result(handle)
         assert "secret of" not in str(caught.value)
 
@@ -286,7 +311,7 @@ def test_a_real_job_reads_the_store_and_leaves_its_output(make, tmp_path):
     work = JobSpec("dataset", "x", store.url, code_version="c", image=spec().image, inputs={"spans": [span]})
     handle = launcher.submit(work)
     until(lambda: launcher.state(handle) is JobState.ENDED, 40)
-    result = adopt(store, JobDirectory(Path(handle.directory)).outbox, launcher.result(handle), findings=True)
+    result = adopt(store, launcher.outbox(handle), work, launcher.result(handle))
     assert result.error is None
     assert store.manifest(result.outputs["dataset"])["kind"] == "dataset"
     until(lambda: jobs(launcher) == [])
@@ -304,7 +329,7 @@ class TestPodsThatCannotStart:
         until(lambda: jobs(launcher) == [])
 
     def test_no_such_image(self, make, tmp_path):
-        launcher = make(tmp_path, {"pending_seconds": 3})
+        launcher = make(tmp_path, {"pending_seconds": PATIENCE})
         image = "127.0.0.1:1/airflow-mlplat/nothing:1"
         self.told(launcher, JobDiedError, r"did not begin: its image cannot be pulled \(.*nothing:1", image=image)
 
@@ -334,26 +359,26 @@ class TestPodsThatCannotStart:
         self.told(launcher, JobDiedError, "it may run on no node that is there.*mend node_selector")
 
     def test_no_such_secret(self, make, tmp_path):
-        launcher = make(tmp_path, {"pending_seconds": 7, "secret": "no-such-secret"})
+        launcher = make(tmp_path, {"pending_seconds": PATIENCE, "secret": "no-such-secret"})
         message = r'a secret that it sees is not there \(FailedMount: .*"no-such-secret" not found'
         self.told(launcher, ConfigError, message, Limits(secrets=("s3",)))
 
     def test_no_such_key_of_the_secret(self, make, tmp_path, secret):
-        launcher = make(tmp_path, {"pending_seconds": 7, "secret": secret})
+        launcher = make(tmp_path, {"pending_seconds": PATIENCE, "secret": secret})
         message = "a secret that it sees is not there .*references non-existent secret key: hdfs"
         self.told(launcher, ConfigError, message, Limits(secrets=("s3", "hdfs")))
 
     def test_no_such_volume(self, make, tmp_path):
         volume = {"persistentVolumeClaim": {"claimName": "no-such-claim"}}
-        launcher = make(tmp_path, {"pending_seconds": 3, "volume": volume})
+        launcher = make(tmp_path, {"pending_seconds": PATIENCE, "volume": volume})
         self.told(launcher, ConfigError, r'the volume that it shall see is not there \(.*"no-such-claim" not found')
 
     def test_no_such_service_account(self, make, tmp_path):
-        launcher = make(tmp_path, {"pending_seconds": 3, "service_account": "no-such-account"})
+        launcher = make(tmp_path, {"pending_seconds": PATIENCE, "service_account": "no-such-account"})
         self.told(launcher, ConfigError, r"the cluster does not take its pod \(FailedCreate: .*no-such-account")
 
     def test_too_little_memory_to_start(self, make, tmp_path):
-        launcher = make(tmp_path, {"pending_seconds": 7})
+        launcher = make(tmp_path, {"pending_seconds": PATIENCE})
         self.told(launcher, ConfigError, "limits memory_bytes is too small for a pod", Limits(memory_bytes=1000))
 
     def test_an_image_that_is_not_ours(self, make, tmp_path):
@@ -380,59 +405,59 @@ class TestSecrets:
         log = launcher.logs(handle, 0)[0]
         assert log.startswith("hunter2 False ")
         assert "other" not in log
-        assert not any("hunter2" in path.read_text() for path in Path(handle.directory).glob("*.json"))
+        assert not any("hunter2" in path.read_text() for path in Path(handle.directory).rglob("*.json"))
 
 
 class TestPermissions:
     """As the service accounts that Airflow runs as, in a namespace of its own."""
 
     @pytest.fixture
-    def account(self, connect):
-        """A function from rules, as in a Role, to a client that has them."""
-        from kubernetes.client import ApiClient, ApiException, CoreV1Api, RbacAuthorizationV1Api
+    def namespace(self, connect):
+        """The name of a new one; the cluster takes seconds to delete it."""
+        from kubernetes.client import CoreV1Api
 
-        admin = connect()
-        core, rbac, name = CoreV1Api(admin), RbacAuthorizationV1Api(admin), "mlplat-test"
-
-        def account(rules) -> ApiClient:
-            metadata = {"name": name}
-            core.create_namespaced_service_account(name, {"metadata": metadata})
-            rbac.create_namespaced_role(name, {"metadata": metadata, "rules": rules})
-            subject = {"kind": "ServiceAccount", "name": name, "namespace": name}
-            role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
-            rbac.create_namespaced_role_binding(name, {"metadata": metadata, "roleRef": role, "subjects": [subject]})
-            token = core.create_namespaced_service_account_token(name, name, {"spec": {}}).status.token
-            return with_token(admin, token)
-
-        def gone() -> bool:
-            try:
-                core.read_namespace(name)
-            except ApiException:
-                return True
-            return False
-
-        with contextlib.suppress(ApiException):
-            core.delete_namespace(name)
-        until(gone, 60)
+        core, name = CoreV1Api(connect()), f"mlplat-test-{uuid.uuid4().hex[:8]}"
         core.create_namespace({"metadata": {"name": name}})
-        yield account
+        yield name
         core.delete_namespace(name)
 
-    def launcher(self, make, folder, client) -> KubernetesLauncher:
-        launcher = make(folder, {"namespace": "mlplat-test"})
+    @pytest.fixture
+    def account(self, connect, namespace):
+        """A function from rules, as in a Role, to a client that has them."""
+        from kubernetes.client import ApiClient, CoreV1Api, RbacAuthorizationV1Api
+
+        admin, metadata = connect(), {"name": "mlplat-test"}
+        core, rbac = CoreV1Api(admin), RbacAuthorizationV1Api(admin)
+
+        def account(rules) -> ApiClient:
+            core.create_namespaced_service_account(namespace, {"metadata": metadata})
+            rbac.create_namespaced_role(namespace, {"metadata": metadata, "rules": rules})
+            subject = {"kind": "ServiceAccount", **metadata, "namespace": namespace}
+            role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", **metadata}
+            binding = {"metadata": metadata, "roleRef": role, "subjects": [subject]}
+            rbac.create_namespaced_role_binding(namespace, binding)
+            made = core.create_namespaced_service_account_token("mlplat-test", namespace, {"spec": {}})
+            return with_token(admin, made.status.token)
+
+        return account
+
+    def launcher(self, make, folder, namespace, client) -> KubernetesLauncher:
+        launcher = make(folder, {"namespace": namespace})
         launcher._connect = lambda: client
         return launcher
 
-    def test_those_of_the_page_suffice(self, make, tmp_path, account):
+    def test_those_of_the_page_suffice(self, make, tmp_path, namespace, account):
         import yaml
 
         (text,) = re.findall(r"```yaml\n(apiVersion: rbac.*?)```", PAGE.read_text(), re.DOTALL)
         role = next(document for document in yaml.safe_load_all(text) if document["kind"] == "Role")
-        launcher = self.launcher(make, tmp_path, account(role["rules"]))
+        launcher = self.launcher(make, tmp_path, namespace, account(role["rules"]))
         well, long = launcher.submit(spec()), launcher.submit(spec(seconds=60))
         stuck = launcher.submit(spec(stuck=True), Limits(memory_bytes=1 << 50))
-        until(lambda: launcher.state(well) is JobState.ENDED)
-        assert launcher.result(well).error is None
+        both = launcher.submit(of_workers(2, greet=True))
+        for handle in (well, both):
+            until(lambda handle=handle: launcher.state(handle) is JobState.ENDED)
+            assert launcher.result(handle).error is None
         launcher.cancel(long)
         assert launcher.sweep() == []
         launcher.cancel(stuck)
@@ -440,8 +465,8 @@ class TestPermissions:
         with pytest.raises(ConfigError, match="a permission is missing"):
             launcher.image(None, Limits(gpu="auto"))  # of the ClusterRole
 
-    def test_one_that_is_missing_is_named(self, make, tmp_path, account):
-        launcher = self.launcher(make, tmp_path, account([]))
+    def test_one_that_is_missing_is_named(self, make, tmp_path, namespace, account):
+        launcher = self.launcher(make, tmp_path, namespace, account([]))
         with pytest.raises(
             ConfigError, match=r'a permission is missing; got .*cannot get resource "jobs".*bind a Role'
         ):
@@ -450,11 +475,11 @@ class TestPermissions:
         launcher._cluster = None
 
     @pytest.mark.parametrize("volume", ["emptyDir", "hostPath"])
-    def test_pods_are_restricted_but_for_a_volume_of_the_nodes(self, make, tmp_path, account, volume):
+    def test_pods_are_restricted_but_for_a_volume_of_the_nodes(self, make, tmp_path, namespace, volume):
         source = {"emptyDir": {}} if volume == "emptyDir" else {"hostPath": {"path": str(tmp_path)}}
-        launcher = make(tmp_path, {"namespace": "mlplat-test", "pending_seconds": 7, "volume": source})
+        launcher = make(tmp_path, {"namespace": namespace, "pending_seconds": PATIENCE, "volume": source})
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-        launcher.cluster._core.patch_namespace("mlplat-test", {"metadata": {"labels": labels}})
+        launcher.cluster._core.patch_namespace(namespace, {"metadata": {"labels": labels}})
         if volume == "hostPath":
             message = r"the cluster does not take its pod \(FailedCreate: .*restricted volume types"
             return TestPodsThatCannotStart().told(launcher, ConfigError, message)
@@ -462,10 +487,10 @@ class TestPermissions:
         assert seen(launcher, handle).pod
         launcher.cancel(handle)
 
-    def test_a_quota_that_is_used_up(self, make, tmp_path, account):
-        launcher = make(tmp_path, {"namespace": "mlplat-test", "pending_seconds": 2})
+    def test_a_quota_that_is_used_up(self, make, tmp_path, namespace):
+        launcher = make(tmp_path, {"namespace": namespace, "pending_seconds": 2})
         quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
-        launcher.cluster._core.create_namespaced_resource_quota("mlplat-test", quota)
+        launcher.cluster._core.create_namespaced_resource_quota(namespace, quota)
         time.sleep(1)  # until the controllers know of it
         TestPodsThatCannotStart().told(launcher, JobDiedError, r"the namespace's quota is used up \(FailedCreate: ")
 
@@ -548,10 +573,10 @@ def anew(job: dict) -> dict:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {**metadata, "labels": labels}, "spec": spec}
 
 
-def age(handle: Handle, seconds: float) -> None:
+def age(launcher: KubernetesLauncher, handle: Handle, seconds: float) -> None:
     """Let nobody have looked at a job for so long."""
     then = time.time() - seconds
-    os.utime(Path(handle.directory) / "lease", (then, then))
+    os.utime(launcher.directory(handle).lease, (then, then))
 
 
 def test_a_handle_of_nothing(make, tmp_path):

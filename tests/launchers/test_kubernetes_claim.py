@@ -152,3 +152,42 @@ def test_only_what_has_not_begun_is_stuck(claim, cluster):
     assert claim.stuck(Seen("u", None, pod("u")), 1).what.endswith("(FailedMount: ('p',))")
     made = job("u", creationTimestamp="2026-01-31T12:00:00Z")
     assert claim.stuck(Seen("u", made, None), 1).what.endswith("(FailedMount: ('u',))")
+
+
+WELL, FAILED = {"terminated": {"exitCode": 0}}, {"terminated": {"exitCode": 1}}
+RUNNING, PENDING = {"running": {}}, {}
+
+
+def in_state(state: dict, index: int = 0) -> dict:
+    """A pod of a worker whose container is in some state."""
+    labels = {"batch.kubernetes.io/job-completion-index": str(index)}
+    return {"of": "made", "metadata": {"labels": labels}, "status": {"containerStatuses": [{"state": state}]}}
+
+
+@pytest.mark.parametrize(
+    ("first", "others", "expected"),
+    [
+        (RUNNING, [RUNNING], "running"),
+        (RUNNING, [PENDING], "pending"),
+        (RUNNING, [WELL], "running"),
+        (RUNNING, [FAILED], "running"),  # until the cluster has ended it
+        (FAILED, [RUNNING], "running"),
+        (FAILED, [PENDING], "running"),
+        (FAILED, [FAILED], "ended"),
+        (WELL, [RUNNING], "ended"),
+        (WELL, [FAILED], "ended"),
+    ],
+)
+def test_how_far_several_workers_are(first, others, expected):
+    pods = tuple(in_state(state, 1) for state in others)
+    assert Seen("u", None, in_state(first), pods).life.value == expected
+
+
+def test_the_first_workers_pod_is_told_from_the_others(claim, cluster):
+    claim.create(MANIFEST)
+    second, first = in_state(PENDING, 1), in_state(RUNNING, 0)
+    cluster.made_pods = [second]
+    assert claim.look() == Seen("made", cluster.there, None, (second,))
+    cluster.made_pods = [second, first]
+    assert claim.look() == Seen("made", None, first, (second,))
+    assert claim.look().waiting == second

@@ -37,7 +37,7 @@ def server():
     """A server with `answers` to give and `requests` that it got."""
     server = HTTPServer(("127.0.0.1", 0), Handler)
     server.answers, server.requests = [], []
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
     server.shutdown()

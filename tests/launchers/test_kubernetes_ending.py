@@ -8,9 +8,10 @@ from datetime import datetime, timezone
 import pytest
 
 from airflow_mlplat.errors import JobDiedError, LimitError
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.ending import died
-from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost, life
+from airflow_mlplat.launchers.files import write_json
+from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost, life, running_seconds
 
 
 def at(seconds_ago: float) -> str:
@@ -44,6 +45,9 @@ RUNNING = {"running": {"startedAt": "2026-01-31T12:00:00Z"}}
         ({"status": {}}, None, Life.PENDING),
         ({"status": {"conditions": [{"type": "Failed", "status": "True"}]}}, None, Life.ENDED),
         ({"status": {"conditions": [{"type": "Suspended", "status": "True"}]}}, None, Life.PENDING),
+        ({"status": {"failed": 1}}, None, Life.ENDED),
+        ({"status": {"uncountedTerminatedPods": {"failed": ["uid"]}}}, None, Life.ENDED),
+        ({"status": {"uncountedTerminatedPods": {}}}, None, Life.PENDING),
         (None, lambda: pod("Pending"), Life.PENDING),
         (None, lambda: pod("Pending", {"waiting": {"reason": "ContainerCreating"}}), Life.PENDING),
         (None, lambda: pod("Running", RUNNING), Life.RUNNING),
@@ -54,7 +58,7 @@ RUNNING = {"running": {"startedAt": "2026-01-31T12:00:00Z"}}
         (None, lambda: pod("Succeeded"), Life.ENDED),
         (None, lambda: pod("Failed"), Life.ENDED),
     ],
-    ids=range(13),
+    ids=range(16),
 )
 def test_how_far_a_job_is(job, found, expected):
     assert life(job, found and found()) is expected
@@ -63,6 +67,11 @@ def test_how_far_a_job_is(job, found, expected):
 def test_a_node_that_does_not_say_that_a_pod_has_ended_is_lost():
     assert not is_lost(pod("Running", RUNNING))
     assert is_lost(pod("Running", RUNNING, deleted=70))
+
+
+def test_how_long_it_has_run():
+    assert 49 < running_seconds(pod("Running", {"running": {"startedAt": at(50)}})) < 60
+    assert [running_seconds(found) for found in (pod("Pending"), pod("Succeeded", terminated(0)), {})] == [0, 0, 0]
 
 
 EVICTED = 'Usage of EmptyDir volume "scratch" exceeds the limit "64Mi". '

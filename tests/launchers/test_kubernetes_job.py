@@ -10,7 +10,16 @@ from airflow_mlplat.errors import ConfigError
 from airflow_mlplat.launchers import Limits
 from airflow_mlplat.launchers.container import Mount
 from airflow_mlplat.launchers.directory import JobDirectory
-from airflow_mlplat.launchers.kubernetes_job import below_volume, job_manifest, label_value, pod_spec, resources
+from airflow_mlplat.launchers.kubernetes_job import (
+    below_volume,
+    job_manifest,
+    label_value,
+    pod_spec,
+    resources,
+    service_manifest,
+    worker_host,
+    worker_of,
+)
 from airflow_mlplat.launchers.kubernetes_options import KubernetesOptions
 from airflow_mlplat.launchers.start import Launch
 
@@ -152,3 +161,33 @@ def test_folders_that_no_pod_can_see(tmp_path):
             below_volume(str(tmp_path / outside), str(tmp_path / "volume"))
     with pytest.raises(ConfigError, match=r"is not there; got .*/none.*mkdir"):
         below_volume(str(tmp_path / "volume/none"), str(tmp_path / "volume"))
+
+
+def test_several_workers_are_an_indexed_job_with_a_service():
+    job = job_manifest("mlplat-x", Launch([], Limits(), 1, {}), {"containers": []}, 60, 3)
+    assert (job["spec"]["completionMode"], job["spec"]["completions"], job["spec"]["parallelism"]) == ("Indexed", 3, 3)
+    assert job["spec"]["template"]["spec"]["subdomain"] == "mlplat-x"
+    assert worker_host("mlplat-x", 2) == "mlplat-x-2.mlplat-x"
+    service = service_manifest("mlplat-x", "u")
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["selector"] == {"batch.kubernetes.io/controller-uid": "u"}
+    assert service["metadata"]["ownerReferences"][0]["uid"] == "u"
+    assert worker_of({"metadata": {"labels": {"batch.kubernetes.io/job-completion-index": "2"}}}) == 2
+    assert worker_of({"metadata": {}}) == 0
+
+
+@pytest.mark.parametrize(
+    ("workers", "where"),
+    [(1, {"subPath": "jobs/k/work/0"}), (2, {"subPathExpr": "jobs/k/work/$(MLPLAT_WORKER)"})],
+)
+def test_each_worker_sees_a_folder_of_its_own(tmp_path, workers, where):
+    directory = JobDirectory(tmp_path / "jobs/k", apart=True)
+    for number in range(workers):
+        (directory.parts / str(number)).mkdir(parents=True)
+    options = KubernetesOptions({"hostPath": {"path": "/x"}}, str(tmp_path), {})
+    own = Mount(str(directory.work), str(directory.parts), writable=True, each=True)
+    (container,) = pod_spec(options, directory, Launch([], Limits(), 1, {}), "x:1", [own])["containers"]
+    (seen,) = (mount for mount in container["volumeMounts"] if mount["name"] == "platform")
+    expected = {"name": "platform", "mountPath": str(directory.work), "readOnly": False, **where}
+    assert seen == expected
+    assert ("env" in container) == (workers > 1)

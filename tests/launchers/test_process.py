@@ -15,7 +15,7 @@ import pytest
 from airflow_mlplat.errors import BuildError, ConfigError, ContractError, JobDiedError, LaunchError
 from airflow_mlplat.launchers import Handle, JobState, Limits, ProcessLauncher, code_version
 from airflow_mlplat.launchers.directory import JobDirectory
-from tests.launchers.suite import WORKER, LauncherSuite, processes_of, spec, until
+from tests.launchers.suite import WORKER, LauncherSuite, of_workers, processes_of, spec, until
 
 
 class TestProcessLauncher(LauncherSuite):
@@ -102,6 +102,10 @@ class TestProcessLauncher(LauncherSuite):
         os.utime(Path(handle.directory) / "lease", (long_ago, long_ago))
         assert launcher.sweep() == [handle.job_key]
         assert launcher.sweep() == []
+
+    def test_several_workers_are_refused(self, launcher):
+        with pytest.raises(ConfigError, match=r"runs jobs of one worker; got 2.*launcher='docker'"):
+            launcher.submit(of_workers(2))
 
     def test_a_command_that_does_not_exist(self, tmp_path):
         launcher = ProcessLauncher(tmp_path, command=lambda *_: ["/nowhere/python"])

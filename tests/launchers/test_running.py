@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from airflow_mlplat.launchers import processes
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import write_json
 from airflow_mlplat.launchers.running import Running
 
 

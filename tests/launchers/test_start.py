@@ -10,7 +10,15 @@ import pytest
 from airflow_mlplat.contract import JobSpec
 from airflow_mlplat.launchers import Limits
 from airflow_mlplat.launchers.directory import JobDirectory
-from airflow_mlplat.launchers.start import THREAD_VARIABLES, Launch, job_environment, passed, prepare, threads_of
+from airflow_mlplat.launchers.start import (
+    THREAD_VARIABLES,
+    Launch,
+    devices_of,
+    job_environment,
+    passed,
+    prepare,
+    threads_of,
+)
 
 SPEC = JobSpec("train", "digits", "/store", code_version="c", image="i", framework="tensorflow", params={"threads": 3})
 
@@ -70,3 +78,19 @@ def test_every_start_has_a_token_of_its_own(tmp_path, launch):
         prepare(directory, spec, launch)
         tokens.add(json.loads(directory.launch.read_text())["token"])
     assert len(tokens) == 2
+
+
+def test_how_many_gpus_a_worker_uses_is_told_by_the_spec():
+    counts = {"devices": 2}, {}, {"devices": "2"}
+    assert [devices_of(dataclasses.replace(SPEC, params=params)) for params in counts] == [2, 1, 1]
+
+
+def test_every_worker_has_the_spec_and_its_own_scratch(tmp_path, launch):
+    directory = JobDirectory(tmp_path, apart=True)
+    prepare(directory, dataclasses.replace(SPEC, workers=2), launch)
+    for worker in directory.workers():
+        assert json.loads((worker.work / "spec.json").read_text())["workers"] == 2
+        assert worker.scratch.is_dir()
+    assert (directory.work / "checkpoints").is_dir()
+    prepare(directory, SPEC, launch)
+    assert [worker.worker for worker in directory.workers()] == [0]

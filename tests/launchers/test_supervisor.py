@@ -11,7 +11,8 @@ import time
 import pytest
 
 from airflow_mlplat.launchers import Limits
-from airflow_mlplat.launchers.directory import JobDirectory, write_json
+from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.files import write_json
 from airflow_mlplat.launchers.start import start_supervisor
 
 

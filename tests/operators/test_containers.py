@@ -61,11 +61,11 @@ def test_the_main_job(run_dag, catalog, containers, home: Path, framework: str) 
     run = run_dag(launcher="docker", framework=framework, options=OPTIONS, limits={"memory_bytes": 2 << 30})
     assert run.state == "success", run.log[-5000:]
     assert catalog.alias("digits") is not None
-    images = {
-        node.split(":", 1)[1] for node in catalog.lineage("digits@champion")["nodes"] if node.startswith("image:")
-    }
+    nodes = catalog.lineage("digits@champion")["nodes"].values()
+    images = {node["detail"]["image"] for node in nodes if node["kind"] == "job"}
     assert containers() == []
     assert not list(home.glob("jobs/*/store"))
+    assert len(images) == 2
     assert all(image.startswith("sha256:") for image in images)
     again = run_dag(launcher="docker", framework=framework, options=OPTIONS, limits={"memory_bytes": 2 << 30})
     assert again.log.count("Reused the result of job") == 5
@@ -76,7 +76,7 @@ def test_user_code_sees_its_inputs_and_nothing_else(run_dag, catalog, home: Path
     text = LOOKS_AROUND.format(store=str(home / "store"), home=str(home), places=places)
     (tmp_path / "look.py").write_text(text)
     run_dag(launcher="docker", build=str(tmp_path / "look.py"), options=OPTIONS)
-    results = [json.loads(path.read_text()) for path in home.glob("jobs/*/work/result.json")]
+    results = [json.loads(path.read_text()) for path in home.glob("jobs/*/work/0/result.json")]
     (error,) = [result["error"]["message"] for result in results if result["error"]]
     told = error.split("SEEN ", 1)[1].split(" NEES", 1)[0]
     uid, seen, tried, environment = json.loads(told)

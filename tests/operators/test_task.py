@@ -43,6 +43,16 @@ def test_unknown_limits_are_told() -> None:
         limits_of({"memory": 4})
 
 
+def test_a_whole_number_may_come_as_text() -> None:
+    from airflow_mlplat.errors import SpecError
+    from airflow_mlplat.operators.task import whole_number
+
+    assert [whole_number("workers", value) for value in (2, "2")] == [2, 2]
+    for wrong in (0, "two", True, 1.5, None):
+        with pytest.raises(SpecError, match="workers must be a whole number; expected 1 or more; got"):
+            whole_number("workers", wrong)
+
+
 @pytest.mark.parametrize(
     "given",
     [None, ["digits"], {"kind": "dataset", "name": "digits", "digest": "0" * 64}, {"outcome": "promoted"}],

@@ -31,6 +31,14 @@ def test_the_spec_holds_the_build_file_and_every_option(made, home) -> None:
     assert train.spec(made.hook, "2026-01-31").key != spec.key
 
 
+def test_workers_are_in_the_spec_and_so_in_its_key(made, home) -> None:
+    (home / "net.py").write_text("def build(params): ...\n")
+    made("dataset", "dataset", "digits")
+    one, two = (operator(build=str(home / "net.py"), workers=n).spec(made.hook, "2026-01-31") for n in (1, "2"))
+    assert (one.workers, two.workers) == (1, 2)
+    assert one.key != two.key
+
+
 def test_a_missing_build_file_and_an_unknown_framework_are_told(made, home) -> None:
     from airflow_mlplat.errors import BuildError, ConfigError
 

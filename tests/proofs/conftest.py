@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -190,6 +191,47 @@ def docker_client(docker_engine: str) -> Iterator[object]:
     client = APIClient(base_url=docker_engine)
     yield client
     client.close()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A real Kubernetes whose node sees our folders, as `tests/services/kubernetes start` makes it.
+
+    Args:
+        config: Path of a kubeconfig.
+        docker_engine: URL of the Docker Engine from which its node gets images.
+    """
+
+    config: str
+    docker_engine: str
+
+    def connect(self) -> Any:
+        """A client of its API server."""
+        from kubernetes.config import new_client_from_config
+
+        return new_client_from_config(self.config)
+
+    def load(self, role: str, name: str) -> None:
+        """Give the node this very code's image of a role, under a name."""
+        env = {**os.environ, "DOCKER_HOST": self.docker_engine}
+        command = [ROOT / "tests/services/kubernetes", "load", f"airflow-mlplat/{role}:latest={name}"]
+        subprocess.run(command, env=env, check=True, stderr=subprocess.DEVNULL)
+
+    def image(self, role: str) -> tuple[str, str]:
+        """The name of such an image, which never moves, and its digest."""
+        command = ["docker", "image", "inspect", "--format", "{{.Id}}", f"airflow-mlplat/{role}:latest"]
+        env = {**os.environ, "DOCKER_HOST": self.docker_engine}
+        digest = subprocess.check_output(command, env=env, text=True).strip()
+        name = f"airflow-mlplat/{role}:{digest.removeprefix('sha256:')[:12]}"
+        self.load(role, name)
+        return name, digest
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Cluster | None:
+    """The cluster that is given; None without one: to build it takes minutes."""
+    given = os.environ.get("MLPLAT_TEST_KUBERNETES")
+    return Cluster(given, request.getfixturevalue("docker_engine")) if given else None
 
 
 @pytest.fixture

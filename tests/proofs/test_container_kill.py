@@ -134,7 +134,7 @@ class Victim:
             assert time.monotonic() < end, f"{run}: no checkpoint"
             time.sleep(0.05)
         time.sleep(moment * self.seconds)
-        folder = files[0].parent.parent  # jobs/KEY/work
+        folder = files[0].parent.parent  # jobs/KEY/work/0
         if (folder / "result.json").exists():
             return
         steps = [int(f.stem[len("step-") :]) for f in folder.rglob("step-*.npz")]
@@ -145,7 +145,7 @@ class Victim:
                     os.kill(task["pid"], signal.SIGKILL)
                     self.hit = True
         else:
-            running = self.docker.containers(filters={"label": f"airflow-mlplat.job={folder.parent.name}"})
+            running = self.docker.containers(filters={"label": f"airflow-mlplat.job={folder.parents[1].name}"})
             for found in running:
                 self.docker.kill(found["Id"])
                 self.hit = True

@@ -71,7 +71,13 @@ def crash(job):
     os.abort()
 
 
-STAGES = {"work": work, "fail": fail, "wait": wait, "user": user, "crash": crash}
+def train(job):
+    """What several workers do: worker 0 alone puts anything."""
+    job.log.info("workers %s", job.workers)
+    return work(job) if job.workers.rank == 0 else Outcome({})
+
+
+STAGES = {"train": train, "work": work, "fail": fail, "wait": wait, "user": user, "crash": crash}
 
 if __name__ == "__main__":
     prepare()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_mlplat.contract import ExitCode, JobResult, JobSpec
+from airflow_mlplat.contract import WORKER, WORKER_CHECKPOINTS, WORKERS, ExitCode, JobResult, JobSpec
 from airflow_mlplat.errors import ConfigError, SpecError
 from airflow_mlplat.runtime.runner import STOPPED, load_trainer, run
 from airflow_mlplat.store import open_store
@@ -33,10 +35,10 @@ def spec(tmp_path):
 def start(tmp_path):
     """A function that starts a job in a process, with its stdout in a pipe."""
 
-    def start(document):
+    def start(document, **told):
         (tmp_path / "spec.json").write_text(json.dumps(document))
-        command = [sys.executable, str(JOB), str(tmp_path / "spec.json")]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        command, env = [sys.executable, str(JOB), str(tmp_path / "spec.json")], {**os.environ, **told}
+        return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     return start
 
@@ -45,8 +47,8 @@ def start(tmp_path):
 def end(tmp_path, start):
     """A function that runs a job to its end: (exit code, result or None, log)."""
 
-    def end(document):
-        with start(document) as job:
+    def end(document, **told):
+        with start(document, **told) as job:
             log, _ = job.communicate(timeout=60)
         path = tmp_path / "result.json"
         return job.returncode, JobResult.from_json(json.loads(path.read_text())) if path.exists() else None, log
@@ -82,6 +84,26 @@ def test_a_committed_result_is_taken_from_the_store(spec, end, tmp_path):
     assert (code, result) == (ExitCode.OK, first[1])
     assert "has the result of job" in log
     assert (tmp_path / "runs.txt").read_text() == "run\n"
+
+
+def test_of_several_workers_the_first_alone_commits(spec, end):
+    work, told = dataclasses.replace(spec("train"), workers=2), {WORKERS: "localhost:1,localhost:2"}
+    told[WORKER_CHECKPOINTS] = "/nowhere"
+    code, result, log = end(work.to_json(), **told, **{WORKER: "1"})
+    assert (code, result.outputs, result.error) == (ExitCode.OK, {}, None)
+    assert "stage train of digits, worker 1 of 2" in log
+    assert "workers Workers(rank=1, addresses=(('127.0.0.1', 1), ('127.0.0.1', 2))" in log
+    assert open_store(work.store).result(work.key) is None
+    code, result, _ = end(work.to_json(), **told, **{WORKER: "0"})
+    assert (code, open_store(work.store).result(work.key)) == (ExitCode.OK, result)
+    assert set(result.outputs) == {"evaluation"}
+    code, result, _ = end(work.to_json(), **told, **{WORKER: "1"})
+    assert (code, result.outputs) == (ExitCode.OK, {}), "the store has the result already"
+
+
+def test_several_workers_of_a_stage_that_takes_one(spec, end):
+    code, result, _ = end(dataclasses.replace(spec("work"), workers=2).to_json())
+    assert (code, result.error.message) == (64, "stage 'work' takes one worker; expected workers 1; got 2.")
 
 
 @pytest.mark.parametrize(

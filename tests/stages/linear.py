@@ -2,15 +2,56 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 
 from airflow_mlplat.stages import Measured, probe_images
+from airflow_mlplat.stages.workers import ONE_WORKER, Alone
+
+
+class Meeting:
+    """Where workers that are threads of one process meet; `trainer` makes the class of their trainers.
+
+    Args:
+        count: How many they are.
+        base: The trainer of one alone.
+    """
+
+    def __init__(self, count, base):
+        self.barrier, self.values = threading.Barrier(count, timeout=30), [None] * count
+        self.base = base
+
+    def trainer(self, *given):
+        made = self.base(*given)
+        made.group = Member(self, given[-1])
+        return made
+
+
+class Member:
+    """A `Group` of threads."""
+
+    def __init__(self, meeting, workers):
+        self.meeting, self.workers = meeting, workers
+
+    def total(self, values):
+        self.meeting.values[self.workers.rank] = values
+        self.meeting.barrier.wait()
+        found = np.sum(self.meeting.values, axis=0)
+        self.meeting.barrier.wait()
+        return found
+
+    def leave(self):
+        self.meeting.barrier.wait()
 
 
 class LinearTrainer:
     """Its build file's `build(params)` returns `{"outputs": n}`, the "model"."""
 
-    def __init__(self, build_file, options, classes):
+    group = Alone()
+    NOISE = 10
+
+    def __init__(self, build_file, options, classes, workers=ONE_WORKER):
         self.options, self.versions = options, {"numpy": np.__version__}
         self.model = build_file.build(options.build_params(classes, "linear"))
         build_file.check_model(self.model, dict, "a dict")
@@ -30,13 +71,14 @@ class LinearTrainer:
 
     def step(self, images, targets, learning_rate):
         labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
-        noisy = np.clip(images + self.random.normal(0, 10, images.shape), 0, 255)
+        noisy = np.clip(images + self.random.normal(0, self.NOISE, images.shape), 0, 255)
         p = self.outputs(noisy)
         rows = np.arange(len(labels))
         self.sums += [-np.log(p[rows, labels]).sum(), (p.argmax(axis=1) == labels).sum()]
         p[rows, labels] -= 1
         flat = np.hstack([noisy.reshape(len(noisy), -1) / 255.0, np.ones((len(noisy), 1))])
-        self.slot = self.options.momentum * self.slot - learning_rate * flat.T @ p / len(labels)
+        gradient = self.group.total((flat.T @ p / len(labels)).ravel()).reshape(self.w.shape) / self.group.workers.count
+        self.slot = self.options.momentum * self.slot - learning_rate * gradient
         self.w = self.w + self.slot
         self.count += 1
         self.rates.append(learning_rate)
@@ -46,6 +88,9 @@ class LinearTrainer:
         self.sums = np.zeros(2)
         self.random = np.random.RandomState([self.options.seed, step])
         return found
+
+    def average(self):
+        pass
 
     def predict(self, images):
         return self.outputs(images).astype(np.float32)

@@ -18,6 +18,7 @@ from airflow_mlplat.data.shared.spec import StreamSpec
 from airflow_mlplat.stages import Job
 from airflow_mlplat.stages.batches import EpochBatches, in_order, steps_per_epoch, stream_of, training_batches
 from airflow_mlplat.stages.options import TrainOptions
+from airflow_mlplat.stages.workers import Workers
 from airflow_mlplat.store import Samples
 
 
@@ -78,6 +79,33 @@ def test_no_thread_is_left_of_epochs(samples):
 def test_in_order_gives_all_once(samples):
     with in_order(samples, TrainOptions(shape=(8, 8, 1), augment=[{"name": "flip"}]), 32) as batches:
         assert [row for batch in batches for row in batch.rows.tolist()] == list(range(70))
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_batches_of_all_workers_are_those_of_one(samples, count):
+    how = TrainOptions(shape=(8, 8, 1), batch_size=12, epochs=2, augment=[{"name": "flip"}])
+    workers = [Workers(rank, (("127.0.0.1", 1),) * count) for rank in range(count)]
+    with training_batches(samples, how) as batches:
+        whole = list(batches)
+    shares = []
+    for mine in workers:
+        with training_batches(samples, how, workers=mine) as batches:
+            shares.append(list(batches))
+    assert [len(share) for share in shares] == [len(whole)] * count == [10] * count
+    for batch, *parts in zip(whole, *shares):
+        for rank, part in enumerate(parts):
+            assert part.rows.tolist() == batch.rows[rank::count].tolist()
+            np.testing.assert_array_equal(part.images, batch.images[rank::count])
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_in_order_gives_each_to_one_worker(samples, count):
+    seen = []
+    for rank in range(count):
+        with in_order(samples, options(), 16, Workers(rank, (("127.0.0.1", 1),) * count)) as batches:
+            sizes = [len(batch) for batch in batches if seen.extend(batch.rows.tolist()) or True]
+        assert len(sizes) == 5
+    assert sorted(seen) == list(range(70))
 
 
 @pytest.mark.parametrize(("keep_bytes", "reads"), [(None, 1), (0, 3)])

@@ -96,6 +96,19 @@ def test_probabilities_are_told_from_logits(file, row, probabilities):
     assert file("").check_outputs(np.array([row] * 4, np.float32), 3) is probabilities
 
 
+@pytest.mark.parametrize(("precision", "probabilities"), [("float32", False), ("float16", False), ("bfloat16", True)])
+def test_probabilities_are_told_as_well_as_a_precision_allows(file, precision, probabilities):
+    outputs = np.array([[0.2, 0.3, 0.51]] * 4, np.float32)
+    assert file("").check_outputs(outputs, 3, precision) is probabilities
+
+
+def test_weights_of_another_model_are_told(file):
+    file("").check_weights([(3, 3)], [(3, 3)])
+    told = "builds another model than the weights are of; expected [(3, 3)]; got [(3, 4)]. build(params) must build the"
+    with pytest.raises(BuildError, match=re.escape(told)):
+        file("").check_weights([(3, 3)], [(3, 4)])
+
+
 def test_probe_images_are_the_same_each_time():
     images = probe_images((8, 8, 3))
     assert (images.shape, images.dtype) == ((4, 8, 8, 3), np.uint8)

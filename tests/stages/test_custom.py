@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from airflow_mlplat.errors import BuildError
+from airflow_mlplat.errors import BuildError, SpecError
 from airflow_mlplat.stages.model import load_facts, load_weights
 from tests.stages.linear import LinearTrainer
 
@@ -76,3 +76,11 @@ def test_a_mistake_is_told(train, dataset, body, told):
     kind = BuildError if "line" in told else Exception
     with pytest.raises(kind, match=re.escape(told)):
         train(dataset(range(96)), build=build, trainer=Trainer)
+
+
+def test_it_has_one_worker_on_one_device(train, train_together, dataset):
+    data, told = dataset(range(96)), r"one worker, on one device; expected workers 1, devices 1; got workers {}\. leave"
+    with pytest.raises(SpecError, match=told.format("2, devices 1")):
+        train_together(data, 2, build=BUILD)
+    with pytest.raises(SpecError, match=told.format("1, devices 2")):
+        train(data, build=BUILD, trainer=Trainer, devices=2)

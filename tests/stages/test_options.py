@@ -53,6 +53,11 @@ def test_build_gets_the_users_params_and_ours():
         ({**SHAPE, "momentum": 1}, "momentum must be a number; expected 0 or more, below 1; got 1."),
         ({**SHAPE, "validation_fraction": 1}, "validation_fraction must be a number"),
         ({**SHAPE, "optimizer": "adagrad"}, "unknown optimizer; expected adam | sgd; got 'adagrad'."),
+        ({**SHAPE, "devices": 0}, "devices must be a whole number; expected 1 or more; got 0."),
+        (
+            {**SHAPE, "precision": "float8"},
+            "unknown precision; expected float32 | bfloat16 | float16; got 'float8'.",
+        ),
         ({**SHAPE, "schedule": "step"}, "unknown schedule; expected constant | cosine; got 'step'."),
         ({**SHAPE, "early_stop": 2}, "early_stop has nothing to measure. set validation_fraction, such as 0.1."),
         ({**SHAPE, "params": [1]}, "params must be a dict; got [1]."),

@@ -43,8 +43,9 @@ def test_a_resumed_training_goes_on(batches):
 def test_where_the_checksum_is_slow_there_is_none(batches, monkeypatch):
     monkeypatch.setattr(seen, "extension", lambda: None)
     assert value(batches) is None
-    assert Seen(7).stats() == {}
+    assert Seen(7).stats([7]) == {}
 
 
 def test_as_told():
-    assert Seen(0x1F).stats() == {"batches": "0000001f"}
+    assert Seen(0x1F).stats([0x1F]) == {"batches": "0000001f"}
+    assert Seen(0x1F).stats([0x2F, 0x1F]) == {"batches": "0000002f,0000001f"}

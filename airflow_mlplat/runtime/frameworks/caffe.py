@@ -6,7 +6,6 @@ trains or predicts, and mixed labels are as good as plain ones.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import tempfile
@@ -17,12 +16,14 @@ from typing import Any
 import numpy as np
 
 from airflow_mlplat.data.adapters.caffe import fill_images
-from airflow_mlplat.errors import BuildError
+from airflow_mlplat.errors import SpecError
 from airflow_mlplat.runtime.frameworks import prototxt
+from airflow_mlplat.runtime.frameworks.seeds import mixed_seed
 from airflow_mlplat.runtime.frameworks.survival import check_survival
 from airflow_mlplat.stages.build_file import BuildFile, probe_images
 from airflow_mlplat.stages.options import TrainOptions
 from airflow_mlplat.stages.trainer import Arrays, Measured
+from airflow_mlplat.stages.workers import ONE_WORKER, Alone, Workers
 
 FRAMEWORK = "caffe"
 LEAST_PROBABILITY = 1e-7
@@ -37,12 +38,27 @@ class CaffeTrainer:
         build_file: Builds the net, or the net and a solver.
         options: Seed, threads, optimiser and the rest.
         classes: How many.
+        workers: One alone.
+
+    Raises:
+        SpecError: There are several workers or devices, or another precision than float32.
     """
 
-    def __init__(self, build_file: BuildFile, options: TrainOptions, classes: int) -> None:
+    group = Alone()
+
+    def __init__(
+        self, build_file: BuildFile, options: TrainOptions, classes: int, workers: Workers = ONE_WORKER
+    ) -> None:
+        for name, only, got in (
+            ("workers", 1, workers.count),
+            ("devices", 1, options.devices),
+            ("precision", "float32", options.precision),
+        ):
+            if got != only:
+                raise SpecError(f"{name} is for tensorflow and mxnet", expected=f"{only} with caffe", got=got)
         caffe = self._caffe = import_framework(options)
         self.versions = {"caffe": caffe.__version__}
-        self._options, self._name = options, build_file.path.name
+        self._options, self._build_file = options, build_file
         given = build_file.build(options.build_params(classes, FRAMEWORK))
         net, settings = _read(given, options)
         self._input, self._output = net.layer[0].name, prototxt.output_of(net)
@@ -103,6 +119,9 @@ class CaffeTrainer:
         _seed(self._caffe, self._options.seed, step + 2)  # 0 and 1 are of building and of the first stretch
         return found
 
+    def average(self) -> None:
+        """One worker, on one device: there is nothing to do."""
+
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities."""
         outputs = self._forward(self._predicting, images)
@@ -151,11 +170,7 @@ class CaffeTrainer:
         named = self._named()
         expected = {name: array.shape for name, array in weights.items()}
         got = {name: tuple(blob.data.shape) for name, blob in named.items()}
-        if expected != got:
-            raise BuildError(
-                f"{self._name} builds another model than the weights are of", expected=expected, got=got,
-                fix="build(params) must build the same model each time",
-            )  # fmt: skip
+        self._build_file.check_weights(expected, got)
         for name, blob in named.items():
             blob.data[...] = weights[name]
 
@@ -216,7 +231,7 @@ OPTIMIZERS: dict[str, Callable[[TrainOptions], dict[str, Any]]] = {"adam": _adam
 
 def _seed(caffe: Any, seed: int, stretch: int) -> None:
     """Seed all generators with what follows from both numbers alone."""
-    mixed = int.from_bytes(hashlib.sha256(f"{seed} {stretch}".encode()).digest()[:4], "big") >> 1  # a C int
+    mixed = mixed_seed(seed, stretch)
     caffe.set_random_seed(mixed)
     np.random.seed(mixed)  # layers in Python draw from it
     random.seed(mixed)

@@ -18,7 +18,7 @@ with DAG(
     "kill",
     schedule=None,
     start_date=datetime(2026, 1, 1),
-    params={"partition": "2026-01-01", "framework": "tensorflow", "launcher": "process", "epochs": 6},
+    params={"partition": "2026-01-01", "framework": "tensorflow", "launcher": "process", "epochs": 6, "workers": 1},
     default_args={"retries": 4, "retry_delay": timedelta(seconds=1), "launcher": "{{ params.launcher }}"},
     render_template_as_native_obj=True,
 ):
@@ -38,6 +38,7 @@ with DAG(
         build="models/cnn.py",
         framework="{{ params.framework }}",
         options={"epochs": "{{ params.epochs }}", "batch_size": 64, "shape": [28, 28, 1], "checkpoint_every": 20},
+        workers="{{ params.workers }}",
         deferrable=False,
     )
     bridge >> dataset >> train

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from airflow_mlplat.contract import JobResult, JobSpec, Ref
+from airflow_mlplat.contract import CHECKPOINTS, WORKER, WORKER_CHECKPOINTS, WORKERS, JobResult, JobSpec, Ref
 from airflow_mlplat.stages import STAGES, Job
 from airflow_mlplat.store import Sample, SpanWriter, Store, npy_bytes, open_store
 
@@ -32,6 +34,15 @@ def python(request, root) -> str:
             pytest.fail(told)
         pytest.skip(told)
     return str(path)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
 
 
 class Workplace:
@@ -71,10 +82,28 @@ class Workplace:
         path.write_text(json.dumps(spec.to_json()))
         return path
 
-    def start(self, spec: JobSpec, directory: str) -> subprocess.Popen:
-        """Start a job, with its log on stdout."""
+    def start(self, spec: JobSpec, directory: str, told: Mapping[str, str] | None = None) -> subprocess.Popen:
+        """Start a job, with its log on stdout; `told` is the launcher's part of its environment."""
         command = [self.python, "-m", "airflow_mlplat.runtime", str(self.write(spec, directory))]
-        return subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        env = {**ENV, **(told or {})}
+        return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def start_workers(self, spec: JobSpec, directory: str) -> list[subprocess.Popen]:
+        """Start each worker of a job in `DIRECTORY-RANK`, with its log on stdout."""
+        addresses, checkpoints = ",".join(f"localhost:{port}" for port in free_ports(spec.workers)), f"{directory}-0"
+        told = {WORKERS: addresses, WORKER_CHECKPOINTS: str(self.folder / checkpoints / CHECKPOINTS)}
+        return [self.start(spec, f"{directory}-{rank}", {**told, WORKER: str(rank)}) for rank in range(spec.workers)]
+
+    def run_workers(self, spec: JobSpec, directory: str) -> list[JobResult]:
+        """Run all workers of a job to their end; what each left."""
+        jobs = self.start_workers(spec, directory)
+        try:
+            for job in jobs:
+                print(job.communicate(timeout=100)[0])
+        finally:
+            for job in jobs:
+                job.kill()
+        return [self.result(f"{directory}-{rank}") for rank in range(spec.workers)]
 
     def run(self, *specs: JobSpec) -> list[JobResult]:
         """Run jobs one after the other, in one process of the framework: importing it takes longest."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.runtime.frameworks.suite import *  # noqa: F403
@@ -117,3 +119,17 @@ def test_a_net_with_its_data_and_loss_is_taken_as_it_is(work, training):
     assert [result.error for result in results] == [None, None]
     assert results[1].metrics["accuracy"] > 0.85
     assert results[0].outputs != results[1].outputs  # its solver counts
+
+
+def test_it_has_one_worker_one_device_and_float32(work, training):
+    specs = [
+        work.train(training, LOGITS, epochs=1, **how) for how in ({"devices": 2}, {"precision": "float16"})
+    ]  # fmt: skip
+    told = [result.error.message for result in work.run(*specs)]
+    assert told == [
+        "devices is for tensorflow and mxnet; expected 1 with caffe; got 2.",
+        "precision is for tensorflow and mxnet; expected float32 with caffe; got float16.",
+    ]
+    (first, second) = work.run_workers(dataclasses.replace(specs[0], workers=2), "two")
+    for result in (first, second):
+        assert result.error.message == "workers is for tensorflow and mxnet; expected 1 with caffe; got 2."

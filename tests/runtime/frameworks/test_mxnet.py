@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
+from tests.runtime.frameworks.conftest import ENV
 from tests.runtime.frameworks.suite import *  # noqa: F403
+from tests.runtime.frameworks.together import *  # noqa: F403
 
 pytestmark = pytest.mark.mxnet
 FRAMEWORK = "mxnet"
 NATIVE = {"model-symbol.json", "model-0000.params"}
+HALVES = ["bfloat16"]  # float16 is for GPUs
 
 HEAD = """
 from mxnet import autograd, gluon, init, nd
@@ -29,6 +34,19 @@ BUILD = (
         nn.Dense(params["classes"]),
     )
     net[0].initialize(init.Orthogonal())
+    return net
+"""
+)
+# Of which each sample's part in a step is its own: no dropout, no batch normalisation.
+PLAIN = (
+    HEAD
+    + """
+    net.add(
+        nn.Conv2D(16, 3, activation="relu", padding=1),
+        nn.MaxPool2D(),
+        nn.Flatten(),
+        nn.Dense(params["classes"]),
+    )
     return net
 """
 )
@@ -80,3 +98,46 @@ MISTAKES = [
         ["the loss is not finite", "lower learning_rate"],
     ),
 ]
+
+
+def test_two_workers_of_two_devices_train_as_one_does(work, training):
+    one = alone(work, work.train(training, PLAIN, epochs=2))  # noqa: F405
+    first, second = work.run_workers(two(work.train(training, PLAIN, epochs=2, devices=2)), "two-of-two")  # noqa: F405
+    assert (first.error, second.error) == (None, None)
+    assert first.metrics["epochs"] == [pytest.approx(epoch, abs=TOLERANCE) for epoch in one.metrics["epochs"]]  # noqa: F405
+
+
+SCALED = """
+import sys
+from pathlib import Path
+import numpy as np
+from airflow_mlplat.runtime.frameworks.loss_scale import LossScale
+from airflow_mlplat.runtime.frameworks.mxnet import MXNetTrainer
+from airflow_mlplat.stages import BuildFile, TrainOptions
+path = Path(sys.argv[1])
+random = np.random.RandomState(0)
+images, labels = random.randint(0, 256, (5, 8, 8, 8, 1)).astype(np.uint8), random.randint(0, 10, (5, 8))
+made = []
+for scale in (None, 2.0**15, 2.0**200):
+    trainer = MXNetTrainer(BuildFile(path), TrainOptions(shape=(8, 8, 1)), 10)
+    if scale is not None:
+        trainer._scale = LossScale()  # which options ask for on GPUs alone
+        trainer._scale.value = scale
+    before = trainer.weights()
+    for batch in zip(images, labels):
+        trainer.step(*batch, 0.01)
+    made.append(trainer.weights())
+    state = trainer.state()
+assert all((made[0][name] == made[1][name]).all() for name in before), "a power of two scales without rounding"
+assert all((made[2][name] == before[name]).all() for name in before), "steps that overflow are left out"
+assert state["scale"].tolist() == [2.0**195, 0] and state["count"] == 0
+trainer.load({**state, "scale": np.array([4.0, 7.0])})
+assert trainer.state()["scale"].tolist() == [4.0, 7.0]
+print("as expected")
+"""
+
+
+def test_a_loss_scale_changes_nothing_but_what_overflows(python, tmp_path):
+    path = tmp_path / "build.py"
+    path.write_text(PLAIN)
+    assert subprocess.check_output([python, "-c", SCALED, str(path)], env=ENV, text=True) == "as expected\n"

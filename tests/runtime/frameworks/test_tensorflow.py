@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.runtime.frameworks.suite import *  # noqa: F403
+from tests.runtime.frameworks.together import *  # noqa: F403
 
 pytestmark = pytest.mark.tensorflow
 FRAMEWORK = "tensorflow"
 NATIVE = {"model.keras"}
+HALVES = ["bfloat16", "float16"]
 
 HEAD = """
 import keras
@@ -27,6 +29,19 @@ BUILD = (
         layers.MaxPooling2D(),
         layers.Flatten(),
         layers.Dropout(0.2),
+        layers.Dense(params["classes"]),
+    ])
+"""
+)
+# Of which each sample's part in a step is its own: no dropout, no batch normalisation.
+PLAIN = (
+    HEAD
+    + """
+    return keras.Sequential([
+        keras.Input(params["shape"]),
+        layers.Conv2D(16, 3, activation="relu", padding="same", kernel_regularizer="l2"),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
         layers.Dense(params["classes"]),
     ])
 """
