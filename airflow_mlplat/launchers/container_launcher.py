@@ -16,7 +16,7 @@ from airflow_mlplat.launchers import container, ending
 from airflow_mlplat.launchers.base import Handle, Limits
 from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.directory_launcher import DirectoryLauncher, fresh
-from airflow_mlplat.launchers.files import read_json
+from airflow_mlplat.launchers.files import read_json, remove_tree
 from airflow_mlplat.launchers.start import Launch, devices_of, prepare
 
 LOG = logging.getLogger(__name__)
@@ -85,6 +85,9 @@ class ContainerLauncher(DirectoryLauncher):
         """Remove the containers of a job that has ended, if they are there."""
         raise NotImplementedError
 
+    def release(self, directory: JobDirectory) -> None:
+        """Give back what a job that has ended needs no more, while its containers stay to be looked at."""
+
     def submit(self, spec: JobSpec, limits: Limits | None = None, labels: Mapping[str, str] | None = None) -> Handle:
         """See `Launcher.submit`."""
         handle = self.handle(spec)
@@ -138,7 +141,7 @@ class ContainerLauncher(DirectoryLauncher):
                     swept.append(handle.job_key)
             except FileNotFoundError:  # removed meanwhile
                 continue
-            except LaunchError as error:
+            except (LaunchError, OSError) as error:  # a job may leave what cannot be removed; others are swept
                 LOG.warning("Cannot sweep %s: %s", path.parent, error)
         return swept
 
@@ -152,10 +155,12 @@ class ContainerLauncher(DirectoryLauncher):
             self.cancel(handle)
             return True
         if age <= self.keep_days * 86400:
+            with self.told(f"release what job {handle.job_key[:12]} had"):
+                self.release(directory)
             return False
         with directory.submitting(), self.told(f"remove the container of job {handle.job_key[:12]}"):
             self.remove(directory)
-            shutil.rmtree(directory.path)
+            remove_tree(directory.path)
         return True
 
     def cancel(self, handle: Handle, by: Mapping[str, str] | None = None) -> None:

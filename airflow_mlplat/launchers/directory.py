@@ -31,7 +31,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from airflow_mlplat.contract import CHECKPOINTS, LOG_FILE, RESULT_FILE, SPEC_FILE
-from airflow_mlplat.launchers.files import open_plain, write_json
+from airflow_mlplat.launchers.files import open_plain, remove_tree, write_json
 
 
 class JobDirectory:
@@ -121,13 +121,14 @@ class JobDirectory:
     def _clear_parts(self) -> None:
         others = [each.work for each in self.workers() if each.worker]
         for folder in (self.told, self.store, *others):
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                remove_tree(folder)
         for folder in (self.told, self.work):
             folder.mkdir(parents=True, exist_ok=True)
         for path in self.work.iterdir():
             folder_itself = path.is_dir() and not path.is_symlink()
             if folder_itself and path.name != CHECKPOINTS:
-                shutil.rmtree(path)
+                remove_tree(path)
             elif not folder_itself:
                 path.unlink()
 

@@ -151,22 +151,40 @@ class DockerLauncher(ContainerLauncher):
         directory.renew_lease()
         with told(f"look at job {handle.job_key[:12]}"):
             found = self._workers(directory)
-            if not at_work(found):
-                for one in found:
-                    if one is not None and living(one):  # it waits for a worker that is no more
-                        self._stop(one["Id"])
-                self._remove_network(directory)
-                return JobState.ENDED
+            if not self._at_work(directory, found):
+                return self._end_all(directory)
             limit = (read_json(directory.launch) or {}).get("limits", {}).get("timeout_seconds")
             for one in found:
                 if one is not None and limit is not None and living(one) and seconds(one) > limit + OVERDUE_SECONDS:
                     self.engine.kill(one["Id"])
         return JobState.RUNNING
 
+    def _end_all(self, directory: JobDirectory) -> JobState:
+        """End workers that wait for one that is no more, unless the job is just being started anew."""
+        if len(directory.workers()) == 1:
+            return JobState.ENDED
+        with directory.submitting():
+            found = self._workers(directory)
+            if self._at_work(directory, found):
+                return JobState.RUNNING
+            for one in found:
+                if one is not None and living(one):
+                    self._stop(one["Id"])
+            self._remove_network(directory)
+        return JobState.ENDED
+
+    def _at_work(self, directory: JobDirectory, found: list[dict[str, Any] | None]) -> bool:
+        workers = directory.workers()
+        return at_work(found, lambda number: ending.is_well(workers[number]))
+
     def alive(self, directory: JobDirectory) -> bool:
         """Whether the job's containers have not ended."""
         with told(f"look at job {directory.path.name[:12]}"):
-            return at_work(self._workers(directory))
+            return self._at_work(directory, self._workers(directory))
+
+    def release(self, directory: JobDirectory) -> None:
+        """See `ContainerLauncher.release`."""
+        self._remove_network(directory)
 
     def died(self, directory: JobDirectory, job_key: str) -> MlplatError:
         """How the job ended, if need be by what the engine says of its container."""
@@ -195,7 +213,8 @@ class DockerLauncher(ContainerLauncher):
 
         with contextlib.suppress(NotFound):
             while True:
-                self.engine.stop(container_id, timeout=STOP_SECONDS)
+                left = until - time.monotonic()  # the first one's grace is the others', who were asked with it
+                self.engine.stop(container_id, timeout=max(0, min(STOP_SECONDS, int(left))))
                 found = self.engine.inspect_container(container_id)
                 if not living(found):
                     return

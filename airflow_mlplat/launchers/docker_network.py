@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 
+NO_HOST = {"com.docker.network.bridge.inhibit_ipv4": "true"}
+"""The machine gets no address there: else its services would be reached by it, which no internal network prevents."""
+
+
 def host(worker: int) -> str:
     """The name of a worker, by its number, in its job's network."""
     return f"worker-{worker}"
@@ -23,7 +27,7 @@ def make_network(engine: APIClient, name: str, labels: Mapping[str, str]) -> Non
         labels: As its job's containers have.
     """
     if not engine.networks(names=[f"^{name}$"]):
-        engine.create_network(name, driver="bridge", internal=True, labels=dict(labels))
+        engine.create_network(name, driver="bridge", internal=True, options=NO_HOST, labels=dict(labels))
 
 
 def remove_network(engine: APIClient, name: str) -> None:

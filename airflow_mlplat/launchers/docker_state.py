@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -21,15 +22,15 @@ def living(found: dict[str, Any]) -> bool:
     return starts or status in LIVING
 
 
-def at_work(workers: list[dict[str, Any] | None]) -> bool:
+def at_work(workers: list[dict[str, Any] | None], is_well: Callable[[int], bool]) -> bool:
     """Whether a job goes on: worker 0 lives, and no other has failed or is gone.
 
     Args:
         workers: The inspected containers of its workers, by number; None for one that is not there.
+        is_well: Whether a worker that has ended did all that it should: an exit code of 0 does not say so.
     """
-    first, *others = workers
-    well = [one is not None and (living(one) or one["State"]["ExitCode"] == 0) for one in others]
-    return first is not None and living(first) and all(well)
+    lives = [one is not None and living(one) for one in workers]
+    return lives[0] and all(alive or is_well(number) for number, alive in enumerate(lives))
 
 
 def seconds(found: dict[str, Any]) -> float:

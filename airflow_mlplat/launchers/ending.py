@@ -24,12 +24,17 @@ def teller(workers: list[JobDirectory]) -> JobDirectory:
     Args:
         workers: Of a job that has ended, by number.
     """
-    if len(workers) == 1 or _how(workers[0]) == "well":
+    if len(workers) == 1 or is_well(workers[0]):
         return workers[0]
     return min(workers, key=lambda worker: _TELLERS.index(_how(worker)))
 
 
-_TELLERS = ("user error", "ended", "vanished", "platform error", "stopped", "well")
+def is_well(worker: JobDirectory) -> bool:
+    """Whether a worker has left a result without an error."""
+    return _how(worker) == "well"
+
+
+_TELLERS = ("limit", "user error", "cancelled", "ended", "vanished", "platform error", "not begun", "stopped", "well")
 """How a worker may have ended; the first one of these is the cause of the others."""
 
 
@@ -37,10 +42,14 @@ def _how(worker: JobDirectory) -> str:
     result, known = read_json(worker.result), read_json(worker.exit)
     if isinstance(result, dict):
         error = result.get("error")
-        return "well" if error is None else f"{'user' if error.get('kind') == 'user' else 'platform'} error"
+        user = isinstance(error, dict) and error.get("kind") == "user"
+        return "well" if error is None else "user error" if user else "platform error"
+    if worker.cancel.exists():
+        return "cancelled"
     if not isinstance(known, dict):
-        return "vanished"
-    return "stopped" if known.get("reason") in ("stopped", "cancelled") else "ended"
+        return "vanished" if worker.log.exists() else "not begun"
+    reason = known.get("reason")
+    return "stopped" if reason == "stopped" else "limit" if reason in ("memory limit", "time limit") else "ended"
 
 
 def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = None) -> MlplatError:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-JSON_BYTES = 64 << 20
+JSON_BYTES = 8 << 20
 """More than any result has."""
+_NO_FILE = (errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EACCES)
+"""What open(2) says of a link, of a file as a folder, of a socket, and of a file that its owner made unreadable."""
 
 
 def open_plain(path: Path) -> BinaryIO:
@@ -21,10 +24,8 @@ def open_plain(path: Path) -> BinaryIO:
     """
     try:
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe without a writer blocks
-    except NotADirectoryError as error:
-        raise FileNotFoundError(path) from error
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        if error.errno in _NO_FILE:
             raise FileNotFoundError(path) from error
         raise
     if not stat.S_ISREG(os.fstat(number).st_mode):
@@ -49,3 +50,20 @@ def read_json(path: Path) -> Any:
         return json.loads(content) if len(content) <= JSON_BYTES else None
     except (FileNotFoundError, ValueError, RecursionError):
         return None
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it, also where who made it took everybody's right to do so.
+
+    Raises:
+        OSError: It is somebody else's.
+    """
+
+    try:
+        shutil.rmtree(folder)
+    except PermissionError:
+        for path, folders, _ in os.walk(folder):  # each folder is entered after it was named by the one that has it
+            for inner in (Path(path, name) for name in folders):
+                if not inner.is_symlink():
+                    inner.chmod(stat.S_IRWXU)
+        shutil.rmtree(folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -24,9 +25,16 @@ from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.files import read_json, write_json
 from airflow_mlplat.launchers.kubernetes_claim import Claim, Seen
 from airflow_mlplat.launchers.kubernetes_cluster import Cluster
-from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost, running_seconds
+from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost, is_well, life, running_seconds
 from airflow_mlplat.launchers.kubernetes_errors import told
-from airflow_mlplat.launchers.kubernetes_job import job_manifest, pod_spec, service_manifest, worker_host, worker_of
+from airflow_mlplat.launchers.kubernetes_job import (
+    job_manifest,
+    pod_spec,
+    service_manifest,
+    subdomain_of,
+    worker_host,
+    worker_of,
+)
 from airflow_mlplat.launchers.kubernetes_options import KubernetesOptions
 from airflow_mlplat.launchers.start import Launch
 
@@ -128,7 +136,7 @@ class KubernetesLauncher(ContainerLauncher):
         seen = claim.look()
         if seen is not None and seen.life is not Life.ENDED:
             claim.record(seen.uid)
-            self._serve(directory, seen.uid)  # whoever made the Job may have died before it made that
+            self._serve(directory, seen)  # whoever made the Job may have died before it made that
             return True
         if seen is not None:
             if any(is_lost(pod) for pod in (seen.pod, *seen.others) if pod is not None):
@@ -140,16 +148,28 @@ class KubernetesLauncher(ContainerLauncher):
     def start(self, directory: JobDirectory, launch: Launch, image: str, mounts: list[container.Mount]) -> None:
         """See `ContainerLauncher.start`."""
         pod, claim = pod_spec(self._options, directory, launch, image, mounts), self._claim(directory)
-        keep_seconds, workers = int(self.keep_days * 86400), len(directory.workers())
-        self._serve(directory, claim.create(job_manifest(claim.name, launch, pod, keep_seconds, workers)))
+        workers = len(directory.workers())
+        manifest = job_manifest(claim.name, launch, pod, int(self.keep_days * 86400), workers)
+        uid = claim.create(manifest)
+        if workers > 1:
+            try:
+                self.cluster.create_service(service_manifest(claim.name, uid, subdomain_of(manifest)))
+            except Exception:
+                claim.delete(Seen(uid, None, None))
+                raise
 
     def hosts(self, directory: JobDirectory, workers: int) -> list[str]:
-        """See `ContainerLauncher.hosts`."""
-        return [worker_host(self._container_name(directory), number) for number in range(workers)]
+        """See `ContainerLauncher.hosts`. Other ones each time: the cluster may still be removing the Service before."""
+        subdomain = f"{self._container_name(directory)}-{secrets.token_hex(2)}"
+        return [worker_host(self._container_name(directory), number, subdomain) for number in range(workers)]
 
-    def _serve(self, directory: JobDirectory, uid: str) -> None:
-        if len(directory.workers()) > 1:
-            self.cluster.create_service(service_manifest(self._container_name(directory), uid))
+    def _serve(self, directory: JobDirectory, seen: Seen) -> None:
+        if len(directory.workers()) == 1:
+            return
+        name = self._container_name(directory)
+        job = seen.job or self.cluster.job(name)
+        if job is not None and job["metadata"]["uid"] == seen.uid:
+            self.cluster.create_service(service_manifest(name, seen.uid, subdomain_of(job)))
 
     def state(self, handle: Handle) -> JobState:
         """See `Launcher.state`. A job whose pod cannot start, or did not in time, or runs on and on, is given up."""
@@ -161,9 +181,11 @@ class KubernetesLauncher(ContainerLauncher):
         with told(f"give up job {handle.job_key[:12]}"):
             hindered = claim.stuck(seen, self._options.pending_seconds)
             end = _overdue(directory, seen) if hindered is None else {"reason": "cluster", **hindered.to_json()}
-            if end is None:
+            if end is None and not _is_deserted(directory, seen):
                 return JobState.RUNNING
             claim.end(seen, time.monotonic() + FORCE_SECONDS)
+            if end is None:
+                return JobState.ENDED
         _note(directory, claim, seen, end)
         return JobState.ENDED
 
@@ -261,6 +283,12 @@ def _overdue(directory: JobDirectory, seen: Seen) -> dict[str, Any] | None:
     if limit is None or ran <= limit + OVERDUE_SECONDS:
         return None
     return {"reason": "time limit", "limits": limits, "seconds": ran}
+
+
+def _is_deserted(directory: JobDirectory, seen: Seen) -> bool:
+    """Whether a worker has ended with exit code 0, but without a result: the others wait for it."""
+    ended = {worker_of(pod) for pod in seen.others if life(None, pod) is Life.ENDED and is_well(pod)}
+    return any(worker.worker in ended and not ending.is_well(worker) for worker in directory.workers())
 
 
 def _note(directory: JobDirectory, claim: Claim, seen: Seen, end: dict[str, Any]) -> None:

@@ -41,8 +41,8 @@ REFUSALS = (
     Refusal(403, "being terminated", ConfigError, "the namespace is being deleted", "name another: option namespace"),
     Refusal(
         403, " cannot ", ConfigError, "a permission is missing",
-        "bind a Role with the verbs create, get, list, delete on jobs (batch), list and delete on pods, list on events;"
-        " for gpu 'auto' a ClusterRole with list on nodes",
+        "bind a Role with the verbs create, get, list, delete on jobs (batch), list and delete on pods, list on events,"
+        " create on services for several workers; for gpu 'auto' a ClusterRole with list on nodes",
     ),
     Refusal(403, "", ConfigError, "the cluster's policy forbids it", "ask who runs the cluster"),
     Refusal(404, "namespaces? .* not found", ConfigError, "there is no such namespace", "make it, or set namespace"),

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from airflow_mlplat.contract import CACHE, WORKER
+from airflow_mlplat.contract import CACHE, WORKER, WORKERS
 from airflow_mlplat.errors import ConfigError
 from airflow_mlplat.launchers import container
 from airflow_mlplat.launchers.base import Limits
@@ -39,10 +39,11 @@ def job_manifest(name: str, launch: Launch, pod: dict[str, Any], keep_seconds: i
         launch: Its labels.
         pod: Its pods' `spec`.
         keep_seconds: How long the cluster keeps the Job once it has ended.
-        workers: How many. Several are indexed, and found as the hosts `worker_host` in a `service_manifest`.
+        workers: How many. Several are indexed, and found as the hosts that the launch tells, by a `service_manifest`.
     """
     indexed = {"completionMode": "Indexed"} if workers > 1 else {}
-    pod = {**pod, "subdomain": name} if workers > 1 else pod
+    if workers > 1:
+        pod = {**pod, "subdomain": launch.variables[WORKERS].split(":")[0].split(".")[1]}
     metadata = {
         "labels": {**NAME_LABEL, **{key: label_value(value) for key, value in launch.labels.items()}},
         "annotations": dict(launch.labels),  # exact: labels are short, and of few characters
@@ -63,23 +64,30 @@ def job_manifest(name: str, launch: Launch, pod: dict[str, Any], keep_seconds: i
     }
 
 
-def worker_host(name: str, worker: int) -> str:
+def worker_host(name: str, worker: int, subdomain: str) -> str:
     """The name under which a Job's pods find one of them, by its number."""
-    return f"{name}-{worker}.{name}"
+    return f"{name}-{worker}.{subdomain}"
 
 
-def service_manifest(name: str, uid: str) -> dict[str, Any]:
+def subdomain_of(job: dict[str, Any]) -> str:
+    """That of a Job's pods."""
+    found: str = job["spec"]["template"]["spec"]["subdomain"]
+    return found
+
+
+def service_manifest(name: str, uid: str, subdomain: str) -> dict[str, Any]:
     """A headless Service that gives names to the pods of an indexed Job, and goes with it.
 
     Args:
-        name: Of both.
+        name: Of the Job.
         uid: Of the Job.
+        subdomain: Of its pods, which is the Service's name.
     """
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid}
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": name, "labels": NAME_LABEL, "ownerReferences": [owner]},
+        "metadata": {"name": subdomain, "labels": NAME_LABEL, "ownerReferences": [owner]},
         "spec": {
             "clusterIP": "None",
             "publishNotReadyAddresses": True,

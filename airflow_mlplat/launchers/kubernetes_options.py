@@ -35,7 +35,7 @@ class KubernetesOptions:
         image_pull_policy: One of `PULL_POLICIES`.
         service_account: Of the pods, which get no token of it; None: the namespace's default.
         gpu_resource: What a GPU is called there.
-        gpus: How many a job gets, if it gets any.
+        gpus: How many each worker of a job gets at least, if it gets any; the option `devices` may ask for more.
         secret: Name of the Kubernetes Secret whose keys are what jobs may ask for by limits secrets; None: nothing.
         pending_seconds: How long a pod may wait for a node, or for its image, until its job is given up.
     """

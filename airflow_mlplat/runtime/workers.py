@@ -12,8 +12,8 @@ from airflow_mlplat.contract import WORKER, WORKER_CHECKPOINTS, WORKERS, JobSpec
 from airflow_mlplat.errors import ConfigError, PlatformError, SpecError
 from airflow_mlplat.stages.workers import Workers
 
-WAIT_SECONDS = 120.0
-"""For the others' names: a container has its name once it has started."""
+WAIT_SECONDS = 3600.0
+"""For the others' names: a container has its name once it has started. Launchers give up sooner what cannot start."""
 _AGAIN_SECONDS = 0.5
 
 

@@ -164,7 +164,7 @@ class Loop:
         # Before `measure`, which sets what is random next: a run that goes on from here does not validate again.
         validated = self._validate() if epoch_ends and len(self._validation) else {}
         loss, correct = self._group.total(np.array(self._trainer.measure(self._step))).tolist()
-        self._seen_by_all = [int(value) for value in gathered(self._group, self._seen.value or 0)]
+        self._seen_by_all = [round(value) for value in gathered(self._group, self._seen.value or 0)]
         self._sums = Measured(self._sums.loss + loss, self._sums.correct + correct)
         if not math.isfinite(self._sums.loss):
             raise SpecError(

@@ -49,7 +49,7 @@ class TrainOptions(FromParams):
         seed: Of the order of samples, first weights and dropout.
         threads: Of the framework; another number may round differently.
         devices: GPUs that each worker trains on at once. Where there is none, so many parts of the CPU, which is no
-            faster. TensorFlow and MXNet.
+            faster, and not for several workers of TensorFlow. TensorFlow and MXNet.
         precision: What layers compute in: `float32`; or `bfloat16` or `float16`, where weights, their sums, losses and
             probabilities stay float32, and predictions are made in float32 afterwards. TensorFlow; MXNet computes in
             `bfloat16` on CPUs alone, in `float16` on GPUs alone.

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -90,6 +91,20 @@ class TestDockerLauncher(LauncherSuite, WorkersSuite):
         launcher.remove(launcher.directory(handle))
         assert containers(launcher) == []
         launcher.remove(launcher.directory(handle))  # nothing is there any more
+
+    def test_workers_do_not_reach_the_machine(self, make, tmp_path):
+        code = (
+            "import socket, sys; host = socket.gethostbyname('worker-0').rsplit('.', 1)[0] + '.1'\n"
+            "try: socket.create_connection((host, int(sys.argv[1])), 3); print('REACHED')\n"
+            "except OSError as error: print('not reached:', error)"
+        )
+        with socket.create_server(("", 0)) as server:
+            port = str(server.getsockname()[1])
+            launcher = make(tmp_path, command=lambda *_: [PYTHON, "-c", code, port])
+            handle = launcher.submit(of_workers(2))
+            until(lambda: "reached" in launcher.logs(handle, 0)[0].lower())
+            launcher.cancel(handle)
+        assert launcher.logs(handle, 0)[0].startswith("not reached: ")
 
     def test_workers_may_have_another_network_too(self, launcher):
         handle = launcher.submit(of_workers(2, seconds=60), Limits(network="bridge"))

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_mlplat.errors import BuildError, ConfigError, JobDiedError, LimitError
 from airflow_mlplat.launchers.directory import JobDirectory
-from airflow_mlplat.launchers.ending import died, teller
+from airflow_mlplat.launchers.ending import died, is_well, teller
 from airflow_mlplat.launchers.files import write_json
 
 LIMITS = {"memory_bytes": 256 << 20, "timeout_seconds": 60, "threads": None}
@@ -126,7 +126,10 @@ ENDS = {
     "platform": ({"error": {"kind": "platform"}}, {"reason": "exited"}),
     "memory": (None, {"reason": "memory limit"}),
     "stopped": (None, {"reason": "stopped"}),
+    "killed": (None, {"reason": "exited", "signal": 9}),
     "vanished": (None, None),
+    "not begun": (None, None),
+    "hostile": ({"error": "boo"}, {"reason": [1]}),
 }
 
 
@@ -142,13 +145,34 @@ ENDS = {
         (["stopped", "platform"], 1),
         (["stopped", "well"], 0),
         (["vanished", "memory"], 1),
+        (["memory", "user"], 0),
+        (["killed", "user"], 1),
+        (["platform", "not begun"], 0),
+        (["hostile", "stopped"], 0),
+        (["well", "hostile"], 0),
     ],
 )
 def test_of_several_workers_the_cause_is_told(tmp_path, ends, told):
-    workers = [JobDirectory(tmp_path, apart=True, worker=number) for number in range(len(ends))]
+    workers = prepared(tmp_path, ends)
+    assert teller(workers).worker == told
+    assert [is_well(worker) for worker in workers] == [end == "well" for end in ends]
+
+
+def test_of_a_cancelled_job_none_is_the_cause(tmp_path):
+    workers = prepared(tmp_path, ["platform", "stopped", "vanished"])
+    workers[0].told.mkdir()
+    workers[0].ask_to_end()
+    assert teller(workers).worker == 1
+
+
+def prepared(folder, ends) -> list[JobDirectory]:
+    """Workers that have ended so."""
+    workers = [JobDirectory(folder, apart=True, worker=number) for number in range(len(ends))]
     for worker, end in zip(workers, ends):
         worker.work.mkdir(parents=True)
+        if end != "not begun":
+            worker.log.touch()
         for path, document in zip((worker.result, worker.exit), ENDS[end]):
             if document is not None:
                 write_json(path, document)
-    assert teller(workers).worker == told
+    return workers

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +60,40 @@ def test_json_that_is_too_long_is_none(tmp_path, monkeypatch):
     path.write_text("[" * 100_000)
     monkeypatch.setattr("airflow_mlplat.launchers.files.JSON_BYTES", 1 << 20)
     assert read_json(path) is None
+
+
+def test_a_socket_is_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a socket's path is short
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind("s")
+        assert read_json(tmp_path / "s") is None
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all")
+def test_an_unreadable_file_is_none(tmp_path):
+    (tmp_path / "x").touch(mode=0)
+    assert read_json(tmp_path / "x") is None
+
+
+LOCKED = """
+import os, tempfile
+from pathlib import Path
+from airflow_mlplat.launchers.files import remove_tree
+if os.geteuid() == 0:
+    os.setuid(65532)  # once all is imported: the package may be where nobody else may go
+with tempfile.TemporaryDirectory() as name:
+    folder, kept = Path(name) / "tree", Path(name) / "kept"
+    kept.touch(mode=0o640)
+    (folder / "a/b").mkdir(parents=True)
+    (folder / "a/b/x").touch()
+    (folder / "a/outside").symlink_to(kept)
+    (folder / "a/b").chmod(0)
+    (folder / "a").chmod(0)
+    remove_tree(folder)
+    assert not folder.exists()
+    assert kept.stat().st_mode & 0o777 == 0o640
+"""
+
+
+def test_a_tree_is_removed_whatever_its_rights():
+    subprocess.run([sys.executable, "-c", LOCKED], check=True)

@@ -17,6 +17,7 @@ from airflow_mlplat.launchers.kubernetes_job import (
     pod_spec,
     resources,
     service_manifest,
+    subdomain_of,
     worker_host,
     worker_of,
 )
@@ -164,11 +165,13 @@ def test_folders_that_no_pod_can_see(tmp_path):
 
 
 def test_several_workers_are_an_indexed_job_with_a_service():
-    job = job_manifest("mlplat-x", Launch([], Limits(), 1, {}), {"containers": []}, 60, 3)
+    launch = Launch([], Limits(), 1, {}, {"MLPLAT_WORKERS": f"{worker_host('mlplat-x', 0, 'mlplat-x-1f')}:1"})
+    job = job_manifest("mlplat-x", launch, {"containers": []}, 60, 3)
     assert (job["spec"]["completionMode"], job["spec"]["completions"], job["spec"]["parallelism"]) == ("Indexed", 3, 3)
-    assert job["spec"]["template"]["spec"]["subdomain"] == "mlplat-x"
-    assert worker_host("mlplat-x", 2) == "mlplat-x-2.mlplat-x"
-    service = service_manifest("mlplat-x", "u")
+    assert subdomain_of(job) == "mlplat-x-1f"
+    assert worker_host("mlplat-x", 2, "s") == "mlplat-x-2.s"
+    service = service_manifest("mlplat-x", "u", "mlplat-x-1f")
+    assert service["metadata"]["name"] == "mlplat-x-1f"
     assert service["spec"]["clusterIP"] == "None"
     assert service["spec"]["selector"] == {"batch.kubernetes.io/controller-uid": "u"}
     assert service["metadata"]["ownerReferences"][0]["uid"] == "u"

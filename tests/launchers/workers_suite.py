@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_mlplat.errors import JobDiedError
+from airflow_mlplat.errors import BuildError, JobDiedError
 from airflow_mlplat.launchers import Handle, Launcher
 from tests.launchers.suite import of_workers, until
 
@@ -51,6 +51,12 @@ class WorkersSuite:
         self.end(launcher, handle)
         named = ", its worker 1, was killed" if worker else r" was killed"
         with pytest.raises(JobDiedError, match=named + r" by signal 9"):
+            launcher.result(handle)
+
+    def test_when_one_leaves_without_a_result_the_job_ends(self, launcher):
+        handle = launcher.submit(of_workers(2, worker_0={"seconds": 60}, worker_1={"exit": 0}))
+        self.end(launcher, handle, 30)
+        with pytest.raises(BuildError, match=", its worker 1, exited with code 0"):
             launcher.result(handle)
 
     def test_the_users_error_of_one_is_the_jobs(self, launcher):
