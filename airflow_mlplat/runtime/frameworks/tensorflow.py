@@ -40,7 +40,7 @@ class TensorFlowTrainer:
         self.versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
         self.group = TensorFlowGroup(tf, workers, options.devices)
         self._scale = LossScale() if options.precision == "float16" else None
-        with self.group.strategy.scope():
+        with self.group.joining():
             self.model = build_file.build(options.build_params(classes, FRAMEWORK))
             build_file.check_model(self.model, keras.Model, "a Keras model")
             with build_file.blamed(f"the model on images of shape {(None, *options.shape)}"):

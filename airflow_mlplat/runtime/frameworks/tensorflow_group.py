@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from airflow_mlplat.errors import ConfigError
+from airflow_mlplat.errors import BuildError, ConfigError, PlatformError
 from airflow_mlplat.stages.workers import Workers
 
 LOG = logging.getLogger("airflow_mlplat.runtime")
@@ -73,6 +75,23 @@ class TensorFlowGroup:
         own = strategy.run(lambda: [tf.identity(variable.value) for variable in variables])
         for variable, values in zip(variables, own):
             variable.assign(strategy.reduce(tf.distribute.ReduceOp.MEAN, values, axis=None))
+
+    @contextmanager
+    def joining(self) -> Iterator[None]:
+        """The scope in which a model is made; what another worker's end does to that is not the build file's mistake.
+
+        Raises:
+            PlatformError: Another worker is gone.
+        """
+        errors = self._tf.errors
+        lost = (errors.UnavailableError, errors.AbortedError, errors.CancelledError, errors.DeadlineExceededError)
+        try:
+            with self.strategy.scope():
+                yield
+        except BuildError as error:
+            if self.workers.count > 1 and isinstance(error.__cause__, lost):
+                raise PlatformError("another worker is gone", got=error.__cause__) from error
+            raise
 
     def leave(self) -> None:
         """Wait for all others: they may not have the last sums yet."""

@@ -60,3 +60,30 @@ class Gpus:
 def test_fewer_gpus_than_devices():
     with pytest.raises(ConfigError, match=r"there are not so many GPUs; expected devices 1 or fewer; got 2\."):
         TensorFlowGroup(Gpus, ONE_WORKER, 2)
+
+
+JOINING = """
+import tensorflow as tf
+from airflow_mlplat.errors import BuildError
+from airflow_mlplat.runtime.frameworks.tensorflow_group import TensorFlowGroup
+from airflow_mlplat.stages.workers import Workers
+group = TensorFlowGroup(tf, workers)
+for count in (1, 2):
+    group.workers = Workers(0, (("127.0.0.1", 1),) * count)
+    for cause in (tf.errors.UnavailableError(None, None, "gone"), ValueError("no")):
+        try:
+            with group.joining():
+                raise BuildError("build(params) failed") from cause
+        except Exception as error:
+            print(count, type(cause).__name__, type(error).__name__)
+"""
+
+
+def test_that_another_worker_is_gone_is_no_mistake_of_the_build_file(python):
+    (told,) = members(python, JOINING, 1)
+    assert told.splitlines() == [
+        "1 UnavailableError BuildError",
+        "1 ValueError BuildError",
+        "2 UnavailableError PlatformError",
+        "2 ValueError BuildError",
+    ]
