@@ -30,6 +30,9 @@ GIVEN_PARAMS = ("classes", "shape", "framework")
 class TrainOptions(FromParams):
     """How a model is trained. Equal options on an equal dataset give equal weights, bit by bit, on one kind of CPU.
 
+    With several workers they do so for equally many of them; with more than two, MXNet adds gradients up in the order
+    in which they come, so that the last bits may differ from one run to the next.
+
     Args:
         shape: (height, width, channels) of the images; those of another size are fitted into it.
         decoder: `exact`, or `fast`, whose pixels differ a little; or as in `data.decoders`.

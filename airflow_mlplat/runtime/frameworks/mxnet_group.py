@@ -14,6 +14,10 @@ _PARTS = 3
 """float32, of 24 bits, that a float64, of 53 bits, is the exact sum of."""
 
 
+_KEPT: list[Any] = []
+"""The kvstore: where a job fails it must outlive its trainer, since whoever frees it waits for the other workers."""
+
+
 class MXNetGroup:
     """A `stages.workers.Group`; adds up arrays of all workers, which all call its methods in the same order.
 
@@ -36,6 +40,7 @@ class MXNetGroup:
             self._servers = Servers(environment) if workers.rank == 0 else None
             os.environ.update(environment, DMLC_ROLE="worker")
             self._store = mx.kv.create("dist_sync")
+            _KEPT.append(self._store)
 
     def first(self, values: Any) -> Any:
         """Of all workers' arrays, NDArray (n,), one: the same in all of them."""
@@ -71,7 +76,8 @@ class MXNetGroup:
 
     def leave(self) -> None:
         """Wait until all others leave, too: they may not have the last sums yet."""
-        self._store = None  # MXNet's own end of it waits
+        self._store = None
+        _KEPT.clear()  # now it is freed, which waits
         if self._servers is not None:
             self._servers.end()
 

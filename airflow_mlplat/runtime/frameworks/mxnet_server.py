@@ -25,7 +25,7 @@ class Servers:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        command = [sys.executable, "-m", __spec__.name]
+        command = [sys.executable, *(["-I"] if sys.flags.isolated else []), "-m", __spec__.name]
         self._processes = [
             subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **environment, "DMLC_ROLE": role})
             for role in ROLES

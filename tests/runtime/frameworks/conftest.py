@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
@@ -88,11 +89,14 @@ class Workplace:
         env = {**ENV, **(told or {})}
         return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
-    def start_workers(self, spec: JobSpec, directory: str) -> list[subprocess.Popen]:
-        """Start each worker of a job in `DIRECTORY-RANK`, with its log on stdout."""
+    def start_workers(
+        self, spec: JobSpec, directory: str, stores: Mapping[int, str] | None = None
+    ) -> list[subprocess.Popen]:
+        """Start each worker of a job in `DIRECTORY-RANK`, with its log on stdout; some maybe with another store."""
+        specs = [dataclasses.replace(spec, store=(stores or {}).get(rank, spec.store)) for rank in range(spec.workers)]
         addresses, checkpoints = ",".join(f"localhost:{port}" for port in free_ports(spec.workers)), f"{directory}-0"
         told = {WORKERS: addresses, WORKER_CHECKPOINTS: str(self.folder / checkpoints / CHECKPOINTS)}
-        return [self.start(spec, f"{directory}-{rank}", {**told, WORKER: str(rank)}) for rank in range(spec.workers)]
+        return [self.start(own, f"{directory}-{rank}", {**told, WORKER: str(rank)}) for rank, own in enumerate(specs)]
 
     def run_workers(self, spec: JobSpec, directory: str) -> list[JobResult]:
         """Run all workers of a job to their end; what each left."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import signal
 import time
 
@@ -76,6 +77,25 @@ def test_a_worker_whose_peer_died_ends_by_sigterm_if_not_before(work, training, 
     assert jobs[0].returncode in (STOPPED, ExitCode.PLATFORM_ERROR)  # TensorFlow notices that the other is gone
     assert (work.folder / "stopped-0/result.json").exists() == (jobs[0].returncode != STOPPED)
     assert work.store.result(spec.key) is None
+
+
+def test_a_worker_that_fails_alone_says_so_at_once(work, training, request):
+    """Nor does it wait for the others, who wait for it."""
+    spec = two(work.train(training, request.module.PLAIN, epochs=500, validation_fraction=0.1), "one fails")
+    damaged = work.folder / "damaged"
+    shutil.copytree(work.store.url[len("file://") :], damaged)
+    for shard in damaged.rglob("*.tar"):
+        shard.write_bytes(shard.read_bytes().replace(b"NUMPY", b"numpy"))
+    jobs = work.start_workers(spec, "fails", stores={1: str(damaged)})
+    try:
+        log = jobs[1].communicate(timeout=60)[0]
+        assert jobs[1].returncode == ExitCode.PLATFORM_ERROR, log
+        assert work.result("fails-1").error.type == "CorruptionError"
+        assert "Training on 1246 samples" in log
+    finally:
+        jobs[0].terminate()
+        jobs[0].communicate(timeout=20)
+    assert jobs[0].returncode in (STOPPED, ExitCode.PLATFORM_ERROR)
 
 
 def test_what_one_worker_cannot_do_each_of_them_says(work, training, request):
