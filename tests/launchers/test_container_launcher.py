@@ -78,7 +78,7 @@ def test_a_job_is_prepared_and_started(engine):
         "-u",
         "-m",
         "airflow_mlplat.runtime",
-        f"{handle.directory}/work/0/spec.json",
+        str(engine.directory(handle).work / "spec.json"),
     ]
     assert launch.labels == {
         "dag_id": "d",
@@ -86,7 +86,7 @@ def test_a_job_is_prepared_and_started(engine):
         "airflow-mlplat.job": SPEC.key,
         "airflow-mlplat.launcher": "noting",
     }
-    assert launch.variables == {OUTBOX: f"{handle.directory}/work/0/outbox"}
+    assert launch.variables == {OUTBOX: str(engine.directory(handle).outbox)}
     told, work, granted = (f"{handle.directory}/{name}" for name in ("told", "work", "store"))
     parts = [Mount(told, told), Mount(f"{work}/0", work, writable=True, each=True), Mount("/store", granted)]
     assert mounts == [*parts, Mount("/run/secrets/s", "s")]

@@ -140,7 +140,7 @@ class TestDockerLauncher(LauncherSuite, WorkersSuite):
         )  # fmt: skip
         assert host["SecurityOpt"] == ["no-new-privileges"]
         mounts = {mount["Destination"]: mount["RW"] for mount in found["Mounts"]}
-        assert mounts == {f"{handle.directory}/told": False, f"{handle.directory}/work/0": True}
+        assert mounts == {f"{handle.directory}/told": False, str(launcher.directory(handle).work): True}
         assert found["Config"]["Labels"]["dag_id"] == "d"
         assert found["Config"]["Labels"]["airflow-mlplat.job"] == handle.job_key
 

@@ -120,7 +120,12 @@ class TestKubernetesLauncher(LauncherSuite, WorkersSuite):
         assert metadata["annotations"]["airflow-mlplat.job"] == handle.job_key
         assert pod["spec"]["terminationGracePeriodSeconds"] == 3
         paths = [mount["mountPath"] for mount in container["volumeMounts"]]
-        assert paths == ["/tmp", "/dev/shm", f"{handle.directory}/told", f"{handle.directory}/work/0"]  # and no token
+        assert paths == [
+            "/tmp",
+            "/dev/shm",
+            f"{handle.directory}/told",
+            str(launcher.directory(handle).work),
+        ]  # and no token
         assert [mount.get("readOnly", False) for mount in container["volumeMounts"]] == [False, False, True, False]
 
     def test_what_a_job_may(self, launcher):

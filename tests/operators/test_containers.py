@@ -76,7 +76,7 @@ def test_user_code_sees_its_inputs_and_nothing_else(run_dag, catalog, home: Path
     text = LOOKS_AROUND.format(store=str(home / "store"), home=str(home), places=places)
     (tmp_path / "look.py").write_text(text)
     run_dag(launcher="docker", build=str(tmp_path / "look.py"), options=OPTIONS)
-    results = [json.loads(path.read_text()) for path in home.glob("jobs/*/work/0/result.json")]
+    results = [json.loads(path.read_text()) for path in home.glob("jobs/*/*/0/result.json")]
     (error,) = [result["error"]["message"] for result in results if result["error"]]
     told = error.split("SEEN ", 1)[1].split(" NEES", 1)[0]
     uid, seen, tried, environment = json.loads(told)

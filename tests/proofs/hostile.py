@@ -31,9 +31,9 @@ WAITS = "import time\ndef build(params):\n    print('at work', flush=True)\n    
 HOSTILE = {
     "writes into the store": ("open({store!r} + '/blobs/x', 'w')", "Read-only file system"),
     "writes into its inputs' manifests": ("open(next(walk({store!r})), 'a')", "Permission denied"),
-    "writes into another job's directory": ("open({other!r} + '/work/0/x', 'w')", "No such file or directory"),
+    "writes into another job's directory": ("open({other!r} + '/work' + '/0/x', 'w')", "No such file or directory"),
     "writes beside it": ("open('/opt/mlplat/x', 'w')", "Read-only file system"),
-    "reads another job's output": ("open({other!r} + '/work/0/log.txt')", "No such file or directory"),
+    "reads another job's output": ("open({other!r} + '/work' + '/0/log.txt')", "No such file or directory"),
     "reads another model in the store": ("open({model!r})", "No such file or directory"),
     "reads Airflow's database": ("open({home!r} + '/airflow.db')", "No such file or directory"),
     "reaches the network": ("socket.create_connection(('127.0.0.1', {port}), 3)", "Connection refused"),

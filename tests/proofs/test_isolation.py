@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_mlplat.launchers import DockerLauncher, Handle, KubernetesLauncher, KubernetesOptions, Limits
+from airflow_mlplat.launchers.directory import JobDirectory
 from tests.proofs.conftest import ROOT, Proof
 from tests.proofs.hostile import HOSTILE, MARK, SECRETS, Home
 
@@ -125,7 +126,8 @@ def take(proof: Proof, checks: dict[str, bool], where: str) -> None:
 
 def mounted(home: Home, job: Handle) -> dict[str, bool]:
     """What a job sees of the machine, and whether it may write there."""
-    return {f"{job.directory}/told": False, f"{job.directory}/work/0": True, str(home.store.backend.root): False}
+    work = JobDirectory(Path(job.directory), apart=True).work
+    return {f"{job.directory}/told": False, str(work): True, str(home.store.backend.root): False}
 
 
 def of_container(inspected: dict, home: Home, job: Handle) -> dict[str, bool]:
