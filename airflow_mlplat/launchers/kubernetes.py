@@ -148,15 +148,13 @@ class KubernetesLauncher(ContainerLauncher):
     def start(self, directory: JobDirectory, launch: Launch, image: str, mounts: list[container.Mount]) -> None:
         """See `ContainerLauncher.start`."""
         pod, claim = pod_spec(self._options, directory, launch, image, mounts), self._claim(directory)
-        workers = len(directory.workers())
-        manifest = job_manifest(claim.name, launch, pod, int(self.keep_days * 86400), workers)
-        uid = claim.create(manifest)
-        if workers > 1:
-            try:
-                self.cluster.create_service(service_manifest(claim.name, uid, subdomain_of(manifest)))
-            except Exception:
-                claim.delete(Seen(uid, None, None))
-                raise
+        keep_seconds, workers = int(self.keep_days * 86400), len(directory.workers())
+        made = Seen(claim.create(job_manifest(claim.name, launch, pod, keep_seconds, workers)), None, None)
+        try:
+            self._serve(directory, made)
+        except Exception:
+            claim.delete(made)
+            raise
 
     def hosts(self, directory: JobDirectory, workers: int) -> list[str]:
         """See `ContainerLauncher.hosts`. Other ones each time: the cluster may still be removing the Service before."""
@@ -164,6 +162,7 @@ class KubernetesLauncher(ContainerLauncher):
         return [worker_host(self._container_name(directory), number, subdomain) for number in range(workers)]
 
     def _serve(self, directory: JobDirectory, seen: Seen) -> None:
+        """Give several workers names, in the subdomain that the Job's pods really have."""
         if len(directory.workers()) == 1:
             return
         name = self._container_name(directory)
