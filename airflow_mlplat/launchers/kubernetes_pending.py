@@ -47,7 +47,7 @@ class Stuck(NamedTuple):
         return {"told": self.what, "user": self.user, "fix": self.fix, "seconds": self.seconds}
 
 
-PULLING = "ErrImagePull|ImagePullBackOff"
+PULLING = "ErrImagePull|ImagePullBackOff|Failed to pull image"
 HINDRANCES = (
     Hindrance(
         "InvalidImageName", 0, True, "the name of its image is not valid",
@@ -127,7 +127,8 @@ def stuck(
     patience = pending_seconds if found.patience_seconds is None else min(found.patience_seconds, pending_seconds)
     if waited <= patience:
         return None
-    told = f"{found.what} ({said[-1]})" if said else found.what
+    about = [part for part in said if re.search(found.text, part, re.DOTALL)] or said
+    told = f"{found.what} ({max(about, key=len)})" if said else found.what
     return Stuck(f"did not begin: {told}", found.user, found.fix, waited)
 
 

@@ -125,3 +125,10 @@ def test_a_job_of_which_no_pod_was_made():
 def test_instants():
     assert seconds_since("2026-01-31T12:00:00Z") == pytest.approx(time.time() - 1769860800, abs=2)
     assert seconds_since("2026-01-31T12:00:00.123456Z") == pytest.approx(time.time() - 1769860800, abs=2)
+
+
+def test_the_complaint_that_says_most_is_told():
+    said = ['Failed: Failed to pull image "x:1": not found', "Failed: Error: ErrImagePull"]
+    found = stuck(None, pod(21), lambda: said, 900)
+    assert found is not None
+    assert "x:1" in found.what
