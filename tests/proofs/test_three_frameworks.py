@@ -10,7 +10,7 @@ from tests.proofs.conftest import Proof
 
 FRAMEWORKS = ("caffe", "mxnet", "tensorflow")
 DAYS = 3
-CHANGES = {'"launcher": Param("process"': '"launcher": Param("docker"', "FRAMEWORKS[:2]": "FRAMEWORKS"}
+CHANGES = {'"process", type="string"': '"docker", type="string"', "FRAMEWORKS[:2]": "FRAMEWORKS"}
 
 
 @pytest.mark.proof("three-frameworks", slow=True)
