@@ -108,9 +108,8 @@ class Home:
     def spec(self, build: str) -> JobSpec:
         """A training with a build file."""
         files, inputs = {"build.py": self.store.put_blob(build.encode())}, {"dataset": [self.span]}
-        return JobSpec(
-            "train", "x", self.store.url, "c", self.image, {"shape": [8, 8, 1]}, inputs, files, framework="mxnet"
-        )
+        params = {"shape": [8, 8, 1], "batch_size": 4}
+        return JobSpec("train", "x", self.store.url, "c", self.image, params, inputs, files, framework="mxnet")
 
     def neighbour(self) -> Handle:
         """A job that is at work meanwhile."""
@@ -125,9 +124,10 @@ class Home:
         files = [path.read_text(errors="replace") for path in Path(handle.directory).rglob("*") if path.is_file()]
         return sum(text.count(MARK) for text in [*files, json.dumps(seen)]), len(files)
 
-    def run(self, build: str) -> str:
+    def run(self, build: str, workers: int = 1) -> str:
         """What the user reads of a training with a build file."""
-        handle = self.launcher.submit(self.spec(build), dataclasses.replace(self.limits, timeout_seconds=30))
+        spec = dataclasses.replace(self.spec(build), workers=workers)
+        handle = self.launcher.submit(spec, dataclasses.replace(self.limits, timeout_seconds=30))
         while self.launcher.state(handle) is JobState.RUNNING:
             time.sleep(0.1)
         return last_words(self.launcher, handle)
