@@ -10,6 +10,8 @@ any others as logits; that is told once, from a few random images, when the mode
 
 from __future__ import annotations
 
+import errno
+import socket
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ from airflow_mlplat.errors import BuildError, MlplatError
 PROBE_IMAGES = 4
 _ROUNDED = {"float32": 1e-3, "bfloat16": 2e-2, "float16": 4e-3}
 """How far the sum of probabilities may be from 1: a few of a precision's last places."""
+_NO_NETWORK = "A job in a container has no network, unless limits names one"
 
 
 class BuildFile:
@@ -93,7 +96,9 @@ class BuildFile:
         except (Exception, SystemExit) as error:
             place, line = self._place(error)
             said = f"{type(error).__name__}: {str(error).strip().rstrip('.')}"
-            raise BuildError(f"{doing} of {place} failed", got=said, fix=line) from error
+            fixes = [line, _NO_NETWORK if _reached_nothing(error) else None]
+            fix = ". ".join(text for text in fixes if text) or None
+            raise BuildError(f"{doing} of {place} failed", got=said, fix=fix) from error
 
     def _place(self, error: BaseException) -> tuple[str, str | None]:
         """The innermost line of the file that was running, and its text."""
@@ -159,3 +164,12 @@ class BuildFile:
 def probe_images(shape: tuple[int, int, int]) -> np.ndarray:
     """Random images, the same each time: uint8 (PROBE_IMAGES, *shape)."""
     return np.random.RandomState(0).randint(0, 256, (PROBE_IMAGES, *shape)).astype(np.uint8)
+
+
+def _reached_nothing(error: BaseException | None) -> bool:
+    """Whether it came of an address or a name that nothing leads to, such as weights that a library would download."""
+    while error is not None:
+        if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.ENETUNREACH:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
