@@ -243,20 +243,29 @@ class KubernetesLauncher(ContainerLauncher):
             raise LaunchError(f"job {handle.job_key[:12]} does not end", got=seen.life.value, fix=fix)
         _note(directory, claim, seen, {"reason": "cancelled", "seconds": time.monotonic() - asked})
 
-    def sweep(self) -> list[str]:
+    def answer(self) -> None:
+        """See `ContainerLauncher.answer`."""
+        self._jobs()
+
+    def _jobs(self) -> list[dict[str, Any]]:
+        """All that are this installation's, with those that only say so."""
+        return self.cluster.jobs(f"{INSTALLATION_LABEL}={self.installation}")
+
+    def sweep(self, dry_run: bool = False) -> list[str]:
         """See `Launcher.sweep`; and of Jobs whose directories are gone, what is left of them in the cluster."""
-        swept = super().sweep()
+        swept = super().sweep(dry_run)
         if not (self.jobs / self.own_folder).exists():  # no pod was ever started, there may be no cluster at all
             return swept
         with told("look for jobs"):
-            for job in self.cluster.jobs(f"{INSTALLATION_LABEL}={self.installation}"):
+            for job in self._jobs():
                 key = (job["metadata"].get("annotations") or {}).get(JOB_LABEL, "")
                 # One without a key is somebody else's, with our labels.
                 if re.fullmatch("[0-9a-f]{64}", key) and not (self.jobs / key).exists():
-                    self.remove(JobDirectory(self.jobs / key, apart=True))
                     swept.append(key)
+                    if not dry_run:
+                        self.remove(JobDirectory(self.jobs / key, apart=True))
         for path in (self.jobs / self.own_folder).glob("[!.]*"):  # no file that is just being written
-            if not (self.jobs / path.stem).exists():
+            if not dry_run and not (self.jobs / path.stem).exists():
                 path.unlink(missing_ok=True)
         return swept
 
