@@ -134,10 +134,11 @@ def stuck(
 
 def seconds_since(timestamp: str) -> float:
     """How long ago an instant was, as Kubernetes tells it: `2026-01-31T12:00:00Z`."""
-    return time.time() - _instant(timestamp)
+    return time.time() - instant(timestamp)
 
 
-def _instant(timestamp: str) -> float:
+def instant(timestamp: str) -> float:
+    """Seconds since 1970 of what Kubernetes tells."""
     return datetime.fromisoformat(timestamp[:19]).replace(tzinfo=timezone.utc).timestamp()
 
 
@@ -145,8 +146,8 @@ def _since(job: dict[str, Any] | None, pod: dict[str, Any] | None) -> float:
     """When the pod was given a node; else when it, or its Job, was made."""
     for condition in _conditions(pod or {}):
         if condition["type"] == "PodScheduled" and condition["status"] == "True":
-            return _instant(condition["lastTransitionTime"])
-    return _instant((pod or job or {})["metadata"]["creationTimestamp"])
+            return instant(condition["lastTransitionTime"])
+    return instant((pod or job or {})["metadata"]["creationTimestamp"])
 
 
 def _complaints(pod: dict[str, Any]) -> Iterator[str]:

@@ -402,6 +402,20 @@ class TestPodsThatCannotStart:
             launcher.result(handle)
 
 
+@pytest.mark.parametrize("volume", ["emptyDir", "hostPath"])
+def test_a_volume_that_is_not_the_one_here(make, tmp_path, volume):
+    (tmp_path / "another").mkdir()
+    source = {"emptyDir": {}} if volume == "emptyDir" else {"hostPath": {"path": str(tmp_path / "another")}}
+    (tmp_path / "mounted").mkdir()
+    launcher = make(tmp_path / "mounted", {"volume": source})
+    handle = launcher.submit(spec())
+    until(lambda: launcher.state(handle) is JobState.ENDED)
+    with pytest.raises(
+        ConfigError, match=r"did not find its directory .*volume or mounted_at.*\n.*told/launch.json is"
+    ):
+        launcher.result(handle)
+
+
 class TestSecrets:
     def test_there_are_none(self, make, tmp_path):
         with pytest.raises(ConfigError, match=r"there is no secret 's3'. make a Kubernetes Secret"):
