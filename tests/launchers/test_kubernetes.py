@@ -332,7 +332,7 @@ class TestPodsThatCannotStart:
 
         def complains() -> bool:
             found = claim.look()
-            why = None if found is None else claim.stuck(found, 0)
+            why = None if found is None else claim.waiting(found, 0)
             return why is not None and re.search(message, f"{why.what}. {why.fix}") is not None
 
         until(complains, 40)
@@ -362,6 +362,19 @@ class TestPodsThatCannotStart:
         launcher = make(tmp_path, {"pending_seconds": PATIENCE})
         message = rf"no node has room for it \(Unschedulable: .*Insufficient {resource}.*ask for less"
         self.told(launcher, JobDiedError, message, limits)
+
+    def test_what_it_waits_for_is_logged_once(self, make, tmp_path, caplog):
+        launcher = make(tmp_path)
+        handle = launcher.submit(spec(), Limits(memory_bytes=1 << 50))
+        until(lambda: launcher.state(handle) is JobState.RUNNING and "no node has room" in caplog.text, 40)
+        launcher.state(handle)
+        (line,) = [record.getMessage() for record in caplog.records if "has not begun" in record.getMessage()]
+        assert re.search(r"up to 900 s: no node has room for it \(Unschedulable: .*memory.*\)\. ask for less", line)
+        launch = launcher.directory(handle).launch
+        os.utime(launch, (time.time() - 350, time.time() - 350))
+        launcher.cancel(handle)
+        with pytest.raises(JobDiedError, match=r"was cancelled after 35\d"):
+            launcher.result(handle)
 
     def test_no_gpu(self, make, tmp_path):
         launcher = make(tmp_path, {"pending_seconds": PATIENCE, "gpus": 2})
