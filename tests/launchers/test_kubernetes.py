@@ -486,11 +486,21 @@ class TestPermissions:
         launcher._connect = lambda: client
         return launcher
 
-    def test_those_of_the_page_suffice(self, make, tmp_path, namespace, account):
+    def test_those_of_the_page_suffice(self, make, tmp_path, connect, namespace, account):
         import yaml
+        from kubernetes.client import RbacAuthorizationV1Api
 
         (text,) = re.findall(r"```yaml\n(apiVersion: rbac.*?)```", PAGE.read_text(), re.DOTALL)
-        role = next(document for document in yaml.safe_load_all(text) if document["kind"] == "Role")
+        role, binding, _ = yaml.safe_load_all(text)
+        assert (role["kind"], binding["kind"], binding["roleRef"]["name"]) == (
+            "Role",
+            "RoleBinding",
+            role["metadata"]["name"],
+        )
+        # Taken as it is, but for its namespace; what binds the test's own account is its like.
+        RbacAuthorizationV1Api(connect()).create_namespaced_role_binding(
+            namespace, {**binding, "metadata": {"name": "page"}}, dry_run="All"
+        )
         launcher = self.launcher(make, tmp_path, namespace, account(role["rules"]))
         well, long = launcher.submit(spec()), launcher.submit(spec(seconds=60))
         stuck = launcher.submit(spec(stuck=True), Limits(memory_bytes=1 << 50))

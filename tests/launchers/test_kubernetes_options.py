@@ -39,7 +39,9 @@ def test_the_least(written):
 def test_the_file_that_the_page_shows(tmp_path):
     (text,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (tmp_path / "shown.json").write_text(text)
-    assert read_options(tmp_path / "shown.json").namespace == "mlplat"
+    found = read_options(tmp_path / "shown.json")
+    assert found.namespace == "mlplat"
+    assert set(found.images) == {path.parent.name for path in (PAGE.parents[1] / "docker").glob("*/Dockerfile")}
 
 
 @pytest.mark.parametrize(
