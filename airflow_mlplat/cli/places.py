@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,4 +32,7 @@ def launchers() -> list[Launcher]:
     from airflow_mlplat.hooks.launchers import launchers
     from airflow_mlplat.hooks.settings import load_settings
 
+    # Hooks look connections up by the task SDK, which sees those in Airflow's database where this says that no task
+    # runs here: `airflow connections test` sets it too (airflow/cli/commands/connection_command.py, 3.3).
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     return launchers(load_settings())

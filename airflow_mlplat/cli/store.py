@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from airflow_mlplat.cli import places
 from airflow_mlplat.cli.output import command, print_document
-from airflow_mlplat.errors import SpecError
+from airflow_mlplat.errors import MlplatError, SpecError
 
 
 @command
@@ -17,15 +17,23 @@ def gc(args: Namespace) -> None:
 
     if not args.grace_seconds >= 0:  # nan too
         raise SpecError("--grace-seconds is no time", expected="seconds >= 0", got=args.grace_seconds)
+    launchers, jobs, failed = places.launchers(), 0, []  # of settings that are wrong, before anything is removed
     report = collect_garbage(places.store(), args.grace_seconds, args.dry_run)
-    # What a sweep would remove is known only to the sweep.
-    jobs = None if args.dry_run else sum(len(launcher.sweep()) for launcher in places.launchers())
+    for launcher in launchers:
+        try:
+            jobs += len(launcher.sweep(args.dry_run))
+        except MlplatError as error:  # an engine that is down hides neither what was removed nor the other launchers
+            failed.append(error)
     if args.output == "table":
-        verb, ended = ("would remove", "") if args.dry_run else ("removed", f"; ended jobs: {jobs}")
-        print(f"{verb} {report.files} files, {report.bytes} bytes{ended}")
+        verb = "would remove" if args.dry_run else "removed"
+        print(f"{verb} {report.files} files, {report.bytes} bytes; ended jobs: {jobs}")
     else:
         counted = {"dry_run": args.dry_run, "files": report.files, "bytes": report.bytes, "jobs": jobs}
         print_document(counted, args.output)
+    for other in failed[1:]:
+        print(f"{type(other).__name__}: {other}", file=sys.stderr)
+    if failed:
+        raise failed[0]
 
 
 @command

@@ -207,5 +207,12 @@ class Launcher(Protocol):
     def cancelled_by(self, handle: Handle) -> dict[str, str] | None:
         """Who had the job cancelled: what `cancel` was told; None if nobody had."""
 
-    def sweep(self) -> list[str]:
-        """End jobs that no task looks at any more, remove what jobs long ended left; returns their keys."""
+    def sweep(self, dry_run: bool = False) -> list[str]:
+        """End jobs that no task looks at any more, remove what jobs long ended left; returns their keys.
+
+        Args:
+            dry_run: Only tell which ones that would be now.
+
+        Raises:
+            ConfigError, LaunchError: The launcher's engine, which has such jobs, cannot be asked.
+        """

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from airflow_mlplat.contract import ExitCode
 from airflow_mlplat.launchers.cgroup import memory_kills
-from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.directory import NOT_MOUNTED, JobDirectory
 from airflow_mlplat.launchers.files import read_json, write_json
 from airflow_mlplat.launchers.supervisor import PR_SET_CHILD_SUBREAPER, SIGNALS, Watch, start
 
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
     directory = JobDirectory(Path(arguments[0]), apart=True)
     launch = read_json(directory.launch)
     if launch is None:
-        print(f"{directory.launch} is not there or does not read: is the job's directory mounted?", file=sys.stderr)
+        print(f"{directory.launch} {NOT_MOUNTED}", file=sys.stderr)
         return ExitCode.PLATFORM_ERROR
     os.chdir(directory.work)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -85,6 +86,10 @@ class ContainerLauncher(DirectoryLauncher):
         """Remove the containers of a job that has ended, if they are there."""
         raise NotImplementedError
 
+    def answer(self) -> None:
+        """Ask the engine for something small; what its client raises says that it is not there."""
+        raise NotImplementedError
+
     def release(self, directory: JobDirectory) -> None:
         """Give back what a job that has ended needs no more, while its containers stay to be looked at."""
 
@@ -128,33 +133,45 @@ class ContainerLauncher(DirectoryLauncher):
             shutil.rmtree(directory.store, ignore_errors=True)
         return result
 
-    def sweep(self) -> list[str]:
-        """See `Launcher.sweep`. No engine is asked where no job was ever started by this launcher."""
-        swept = []
-        for path in sorted(self.jobs.glob("*/told")):
-            labels = (read_json(path / "launch.json") or {}).get("labels", {})
-            if labels.get(LAUNCHER_LABEL) != self.name:
-                continue
-            handle = Handle(self.name, path.parent.name, str(path.parent))
+    def sweep(self, dry_run: bool = False) -> list[str]:
+        """See `Launcher.sweep`. No engine is asked where this launcher started no job that may be swept."""
+        swept, old = [], list(self._old())
+        if old:
+            with self.told("sweep jobs"):
+                self.answer()  # else each of them would tell, after a while, that it does not
+        for handle in old:
             try:
-                if self._sweep_one(handle):
+                if self._sweep_one(handle, dry_run):
                     swept.append(handle.job_key)
             except FileNotFoundError:  # removed meanwhile
                 continue
             except (LaunchError, OSError) as error:  # a job may leave what cannot be removed; others are swept
-                LOG.warning("Cannot sweep %s: %s", path.parent, error)
+                LOG.warning("Cannot sweep %s: %s", handle.directory, error)
         return swept
 
-    def _sweep_one(self, handle: Handle) -> bool:
-        directory = self.directory(handle)
-        age = time.time() - directory.lease.stat().st_mtime
-        if age <= min(self.orphan_seconds + 60, self.keep_days * 86400):
-            return False
-        if self.alive(directory):
+    def _old(self) -> Iterator[Handle]:
+        """Jobs of this launcher that nobody has looked at for so long that something of them may be swept."""
+        for path in sorted(self.jobs.glob("*/told")):
+            labels = (read_json(path / "launch.json") or {}).get("labels", {})
+            handle = Handle(self.name, path.parent.name, str(path.parent))
+            with contextlib.suppress(FileNotFoundError):
+                old = self._age(handle) > min(self.orphan_seconds + 60, self.keep_days * 86400)
+                if old and labels.get(LAUNCHER_LABEL) == self.name:
+                    yield handle
+
+    def _age(self, handle: Handle) -> float:
+        return time.time() - self.directory(handle).lease.stat().st_mtime
+
+    def _sweep_one(self, handle: Handle, dry_run: bool) -> bool:
+        directory, ended_long_ago = self.directory(handle), self._age(handle) > self.keep_days * 86400
+        alive = self.alive(directory)
+        if dry_run:
+            return alive or ended_long_ago
+        if alive:
             # The supervisor in the container ends itself; this is for one that is stuck.
             self.cancel(handle)
             return True
-        if age <= self.keep_days * 86400:
+        if not ended_long_ago:
             with self.told(f"release what job {handle.job_key[:12]} had"):
                 self.release(directory)
             return False

@@ -33,6 +33,9 @@ from pathlib import Path
 from airflow_mlplat.contract import CHECKPOINTS, LOG_FILE, RESULT_FILE, SPEC_FILE
 from airflow_mlplat.launchers.files import open_plain, remove_tree, write_json
 
+NOT_MOUNTED = "is not there or does not read: is the job's directory mounted?"
+"""What a container says, after the path of `launch.json`, that does not find it: the one thing that no log can tell."""
+
 
 class JobDirectory:
     """One job's directory; making this object makes no folder.

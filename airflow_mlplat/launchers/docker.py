@@ -182,6 +182,10 @@ class DockerLauncher(ContainerLauncher):
         with told(f"look at job {directory.path.name[:12]}"):
             return self._at_work(directory, self._workers(directory))
 
+    def answer(self) -> None:
+        """See `ContainerLauncher.answer`."""
+        self.engine.ping()
+
     def release(self, directory: JobDirectory) -> None:
         """See `ContainerLauncher.release`."""
         self._remove_network(directory)

@@ -61,7 +61,7 @@ def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = 
         directory: The job's.
         job_key: Its key.
         ending: What is known of its end where there is no `exit.json`, in its form; or where that says only that it
-            was stopped, and this says by what.
+            was stopped, and this says by what. With what it `said` outside its log.
     """
     job = f"job {job_key[:12]}" + f", its worker {directory.worker}," * bool(directory.worker)
     if not directory.path.exists():
@@ -83,7 +83,9 @@ def died(directory: JobDirectory, job_key: str, ending: dict[str, Any] | None = 
         log = directory.tail(directory.log, LOG_LINES)
     if shutil.disk_usage(directory.path).free < FULL_BYTES:  # then neither the log nor the result has what happened
         what, fix = f"{what}; the disk of {directory.path} is full", "make room there: airflow mlplat gc"
-    fix = f"{fix}. Its last log lines ({directory.log}):\n{log or '(none)'}"
+    said = (ending or {}).get("said")
+    last = f"It said:\n{said}" if said else "It logged nothing"
+    fix = f"{fix}. " + (f"Its last log lines ({directory.log}):\n{log}" if log else last)
     return (JobDiedError if told is None else told.kind)(f"{what}, without a result", fix=fix)
 
 
@@ -99,7 +101,8 @@ def _told(ending: Any) -> _Told | None:
     """None for nothing, and for what a job wrote there that is no ending."""
     try:
         describe, fix = _REASONS.get(ending["reason"]) or _exit_reason(ending)
-        seconds = f" after {ending['seconds']:.1f} s" if "seconds" in ending else ""
+        # Clocks of several machines, and one that was set: never less than no time.
+        seconds = f" after {max(0.0, ending['seconds']):.1f} s" if "seconds" in ending else ""
         return _Told(describe(ending) + seconds, ending.get("fix", fix), _kind(ending))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None

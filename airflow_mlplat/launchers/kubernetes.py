@@ -36,6 +36,7 @@ from airflow_mlplat.launchers.kubernetes_job import (
     worker_of,
 )
 from airflow_mlplat.launchers.kubernetes_options import KubernetesOptions
+from airflow_mlplat.launchers.kubernetes_pending import Waiting
 from airflow_mlplat.launchers.start import Launch
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ OUTAGE_SECONDS = 60
 """For how long jobs count as what they were when the API server answered last: it may be upgraded."""
 OVERDUE_SECONDS = 30
 """So long after its time limit a job is ended from here: the supervisor in its pod did not; user code may starve it."""
+SAY_SECONDS = 30
+"""Between two lines in the log about why a job does not begin: the cluster may find one reason, then another."""
 START_SECONDS = 1
 """How long a new Job's pod is waited for, so that it is not made behind the back of who deletes the Job."""
 
@@ -89,6 +92,7 @@ class KubernetesLauncher(ContainerLauncher):
         self._options, self._connect = options, connect
         self._cluster: Cluster | None = None
         self._seen: dict[str, tuple[float, Seen | None]] = {}
+        self._said: dict[str, tuple[float, str | None]] = {}
 
     @property
     def cluster(self) -> Cluster:
@@ -178,8 +182,12 @@ class KubernetesLauncher(ContainerLauncher):
         if seen is None or seen.life is Life.ENDED:
             return JobState.ENDED
         with told(f"give up job {handle.job_key[:12]}"):
-            hindered = claim.stuck(seen, self._options.pending_seconds)
-            end = _overdue(directory, seen) if hindered is None else {"reason": "cluster", **hindered.to_json()}
+            waiting = claim.waiting(seen, self._options.pending_seconds)
+            if waiting is not None and waiting.is_stuck:
+                end: dict[str, Any] | None = {"reason": "cluster", **waiting.to_json()}
+            else:
+                self._say(handle.job_key, waiting)
+                end = _overdue(directory, seen)
             if end is None and not _is_deserted(directory, seen):
                 return JobState.RUNNING
             claim.end(seen, time.monotonic() + FORCE_SECONDS)
@@ -192,6 +200,17 @@ class KubernetesLauncher(ContainerLauncher):
         """Whether the job's pod has not ended."""
         seen = self._look(directory)
         return seen is not None and seen.life is not Life.ENDED
+
+    def _say(self, job_key: str, waiting: Waiting | None) -> None:
+        """Log what a job waits for, once there is something to tell, and when that is something else, now and then."""
+        when, why = self._said.get(job_key, (-SAY_SECONDS, None))
+        if waiting is None or waiting.said is None or waiting.why == why or time.monotonic() - when < SAY_SECONDS:
+            return
+        self._said[job_key] = time.monotonic(), waiting.why
+        LOG.warning(
+            "Job %s has not begun after %.0f s, is waited for up to %.0f s: %s (%s). %s.",
+            job_key[:12], waiting.seconds, waiting.patience_seconds, waiting.why, waiting.said, waiting.fix,
+        )  # fmt: skip
 
     def _look(self, directory: JobDirectory) -> Seen | None:
         """What the cluster has of a job; what it had a short time ago, while its API server does not answer."""
@@ -241,22 +260,33 @@ class KubernetesLauncher(ContainerLauncher):
         if not gone:
             fix = "see the pod's node; it ends as soon as that answers"
             raise LaunchError(f"job {handle.job_key[:12]} does not end", got=seen.life.value, fix=fix)
-        _note(directory, claim, seen, {"reason": "cancelled", "seconds": time.monotonic() - asked})
+        with suppress(FileNotFoundError):  # somebody removed the directory; else from the launch: pods are waited for
+            seconds = time.time() - directory.launch.stat().st_mtime
+            _note(directory, claim, seen, {"reason": "cancelled", "seconds": seconds})
 
-    def sweep(self) -> list[str]:
+    def answer(self) -> None:
+        """See `ContainerLauncher.answer`."""
+        self._jobs()
+
+    def _jobs(self) -> list[dict[str, Any]]:
+        """All that are this installation's, with those that only say so."""
+        return self.cluster.jobs(f"{INSTALLATION_LABEL}={self.installation}")
+
+    def sweep(self, dry_run: bool = False) -> list[str]:
         """See `Launcher.sweep`; and of Jobs whose directories are gone, what is left of them in the cluster."""
-        swept = super().sweep()
+        swept = super().sweep(dry_run)
         if not (self.jobs / self.own_folder).exists():  # no pod was ever started, there may be no cluster at all
             return swept
         with told("look for jobs"):
-            for job in self.cluster.jobs(f"{INSTALLATION_LABEL}={self.installation}"):
+            for job in self._jobs():
                 key = (job["metadata"].get("annotations") or {}).get(JOB_LABEL, "")
                 # One without a key is somebody else's, with our labels.
                 if re.fullmatch("[0-9a-f]{64}", key) and not (self.jobs / key).exists():
-                    self.remove(JobDirectory(self.jobs / key, apart=True))
                     swept.append(key)
+                    if not dry_run:
+                        self.remove(JobDirectory(self.jobs / key, apart=True))
         for path in (self.jobs / self.own_folder).glob("[!.]*"):  # no file that is just being written
-            if not (self.jobs / path.stem).exists():
+            if not dry_run and not (self.jobs / path.stem).exists():
                 path.unlink(missing_ok=True)
         return swept
 

@@ -12,7 +12,7 @@ from airflow_mlplat.launchers.files import read_json, write_json
 from airflow_mlplat.launchers.kubernetes_cluster import Cluster
 from airflow_mlplat.launchers.kubernetes_ending import Life, is_well, life
 from airflow_mlplat.launchers.kubernetes_job import GRACE_SECONDS, worker_of
-from airflow_mlplat.launchers.kubernetes_pending import Stuck, stuck
+from airflow_mlplat.launchers.kubernetes_pending import Waiting, waiting
 
 POLL_SECONDS = 0.1
 FREE_SECONDS = 10
@@ -48,7 +48,7 @@ class Seen(NamedTuple):
         return Life.PENDING if Life.PENDING in (first, *others) else Life.RUNNING
 
     @property
-    def waiting(self) -> dict[str, Any] | None:
+    def pending(self) -> dict[str, Any] | None:
         """The pod that keeps the job from beginning; None if the one that is missing does."""
         if self.pod is None:
             return None
@@ -128,13 +128,13 @@ class Claim:
                 fix="see whose it is (kubectl describe job), then delete it",
             )
 
-    def stuck(self, seen: Seen, pending_seconds: float) -> Stuck | None:
-        """Why a pod that has not begun is not worth waiting for any more, if so."""
+    def waiting(self, seen: Seen, pending_seconds: float) -> Waiting | None:
+        """What keeps a job from beginning; None if it has begun."""
         if seen.life is not Life.PENDING:
             return None
-        pod = seen.waiting
+        pod = seen.pending
         uids = [seen.uid] if pod is None else [pod["metadata"]["uid"]]
-        return stuck(seen.job, pod, lambda: self._cluster.warnings(*uids), pending_seconds)
+        return waiting(seen.job, pod, lambda: self._cluster.warnings(*uids), pending_seconds)
 
     def delete(self, seen: Seen) -> None:
         """Delete the Job; the cluster deletes its pod."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from enum import Enum
 from typing import Any
 
+from airflow_mlplat.contract import ExitCode
 from airflow_mlplat.launchers.base import Limits
-from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.directory import NOT_MOUNTED, JobDirectory
 from airflow_mlplat.launchers.files import read_json
-from airflow_mlplat.launchers.kubernetes_pending import seconds_since
+from airflow_mlplat.launchers.kubernetes_pending import instant, seconds_since
 
 LOST_SECONDS = 60
 """How long a pod may be past the time of its end until its node counts as lost: it alone says that a pod has ended."""
@@ -21,6 +23,11 @@ FIXES = {
     "StartError|ContainerCannotRun": "see that its image is one of ours (make images), and memory_bytes enough",
 }
 """Pattern of what the cluster said → what to do."""
+NOT_THE_VOLUME = "did not find its directory in the volume that its pod mounts"
+NOT_THE_VOLUME_FIX = (
+    "mend volume or mounted_at in the file that MLPLAT_KUBERNETES names: volume must be what is mounted here at"
+    " mounted_at, a hostPath that very folder of the pod's node"
+)
 
 
 class Life(Enum):
@@ -66,7 +73,10 @@ def running_seconds(pod: dict[str, Any]) -> float:
 def ending_of(pod: dict[str, Any], directory: JobDirectory) -> dict[str, Any]:
     """What `exit.json` would say, from the cluster's view of a pod that has ended."""
     terminated, launch = _state(pod).get("terminated", {}), read_json(directory.launch) or {}
-    code, told = terminated.get("exitCode"), _told(pod)
+    code, told, said = terminated.get("exitCode"), _told(pod), (terminated.get("message") or "").strip()
+    ran = {"seconds": _ran_seconds(pod), "limits": launch.get("limits", Limits().to_json()), "said": said}
+    if code == ExitCode.PLATFORM_ERROR and NOT_MOUNTED in said and not directory.log.exists():
+        return {"reason": "cluster", "told": NOT_THE_VOLUME, "user": True, "fix": NOT_THE_VOLUME_FIX, **ran}
     reason = "memory limit" if terminated.get("reason") == "OOMKilled" else "exited"
     fixes = [fix for text, fix in FIXES.items() if re.search(text, told or "")]
     return {
@@ -75,10 +85,15 @@ def ending_of(pod: dict[str, Any], directory: JobDirectory) -> dict[str, Any]:
         **({"fix": fixes[0]} if fixes else {}),
         "exit_code": code if code is None or code <= 128 else None,
         "signal": code - 128 if code is not None and code > 128 else None,
-        "seconds": seconds_since(terminated.get("startedAt") or pod["metadata"]["creationTimestamp"])
-        - (seconds_since(terminated["finishedAt"]) if terminated.get("finishedAt") else 0),
-        "limits": launch.get("limits", Limits().to_json()),
+        **ran,
     }
+
+
+def _ran_seconds(pod: dict[str, Any]) -> float:
+    """For how long a pod that has ended ran; where its node does not say that, how old it is."""
+    terminated = _state(pod).get("terminated", {})
+    ended = instant(terminated["finishedAt"]) if terminated.get("finishedAt") else time.time()
+    return ended - instant(terminated.get("startedAt") or pod["metadata"]["creationTimestamp"])
 
 
 def _told(pod: dict[str, Any]) -> str | None:

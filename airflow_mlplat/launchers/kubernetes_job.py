@@ -149,6 +149,8 @@ def pod_spec(
                     "capabilities": {"drop": ["ALL"]},
                 },
                 "resources": {"limits": amounts, "requests": amounts},
+                # What it says before it finds the job's directory, and so its log, is told by the pod alone.
+                "terminationMessagePolicy": "FallbackToLogsOnError",
                 "volumeMounts": seen,
             }
         ],

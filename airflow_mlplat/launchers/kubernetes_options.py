@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from airflow_mlplat.errors import ConfigError
 
+VOLUMES = (
+    "awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "configMap", "csi", "downwardAPI",
+    "emptyDir", "ephemeral", "fc", "flexVolume", "flocker", "gcePersistentDisk", "gitRepo", "glusterfs",
+    "hostPath", "image", "iscsi", "nfs", "persistentVolumeClaim", "photonPersistentDisk", "portworxVolume",
+    "projected", "quobyte", "rbd", "scaleIO", "secret", "storageos", "vsphereVolume",
+)  # fmt: skip
+"""What Kubernetes knows as a volume's source. Of any other name it makes an empty folder, without a word."""
+PAGE = "docs/kubernetes.md"
 PULL_POLICIES = ("IfNotPresent", "Always", "Never")
 
 
@@ -58,10 +67,10 @@ class KubernetesOptions:
 
     def __post_init__(self) -> None:
         for name, (valid, expected) in _VALID.items():
-            if not valid(getattr(self, name)):
-                raise ConfigError(
-                    f"Kubernetes option {name} is not valid", expected=expected, got=repr(getattr(self, name))
-                )
+            value = getattr(self, name)
+            if not valid(value):
+                fix = _did_you_mean(value, VOLUMES) if name in ("volume", "cache") else None
+                raise ConfigError(f"Kubernetes option {name} is not valid", expected=expected, got=repr(value), fix=fix)
         for framework, image in self.images.items():
             if not is_image(image):
                 expected = '{"image", "code_version", "contract_version"}'
@@ -100,7 +109,16 @@ def _is_list_of(kind: type) -> Callable[[Any], bool]:
 
 
 def _is_volume(value: Any) -> bool:
-    return _maps_to(lambda source: isinstance(source, Mapping))(value) and len(value) == 1
+    return (
+        _maps_to(lambda source: isinstance(source, Mapping))(value) and len(value) == 1 and value.keys() <= set(VOLUMES)
+    )
+
+
+def _did_you_mean(given: Any, known: Sequence[str]) -> str | None:
+    """A hint for each name that is not known, where one that is looks like it."""
+    unknown = [name for name in given if name not in known] if isinstance(given, Mapping) else []
+    near = [f"{name!r}" for one in unknown for name in difflib.get_close_matches(str(one), known, 1)]
+    return f"Did you mean {', '.join(near)}?" if near else None
 
 
 _VALID: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -148,12 +166,23 @@ def read_options(path: Path) -> KubernetesOptions:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"MLPLAT_KUBERNETES {str(path)!r} cannot be read", expected="a JSON file", got=error
-        ) from error
+        missing = f"write it: {PAGE} shows one; or name another in MLPLAT_KUBERNETES, or unset that"
+        fix = missing if isinstance(error, FileNotFoundError) else f"mend it: {PAGE} shows one"
+        what = f"MLPLAT_KUBERNETES {str(path)!r} cannot be read"
+        raise ConfigError(what, expected="a JSON file", got=error, fix=fix) from error
     needed = {name.name for name in fields if name.default is name.default_factory is dataclasses.MISSING}
-    if not isinstance(document, dict) or not needed <= set(document) <= {name.name for name in fields}:
-        known = ", ".join(f"{name.name} (needed)" if name.name in needed else name.name for name in fields)
-        got = sorted(document) if isinstance(document, dict) else type(document).__name__
-        raise ConfigError(f"MLPLAT_KUBERNETES {str(path)!r} has the wrong fields", expected=known, got=got)
+    _check_fields(f"MLPLAT_KUBERNETES {str(path)!r}", document, [each.name for each in fields], needed)
     return KubernetesOptions(**document)
+
+
+def _check_fields(what: str, document: Any, known: list[str], needed: set[str]) -> None:
+    """Raise ConfigError where they are not those of the options, and say which are wrong."""
+    if not isinstance(document, dict):
+        raise ConfigError(f"{what} is no object", expected="{…}", got=type(document).__name__, fix=f"see {PAGE}")
+    unknown = ", ".join(repr(name) for name in document if name not in known)
+    if unknown:
+        fix = _did_you_mean(document, known)
+        raise ConfigError(f"{what} has unknown fields", expected=" | ".join(known), got=unknown, fix=fix)
+    missing = [name for name in known if name in needed and name not in document]
+    if missing:
+        raise ConfigError(f"{what} lacks {', '.join(missing)}", fix=f"add it: {PAGE} shows one")

@@ -27,20 +27,34 @@ class Hindrance(NamedTuple):
     fix: str
 
 
-class Stuck(NamedTuple):
-    """A pod that is not waited for any more.
+class Waiting(NamedTuple):
+    """A pod that has not begun.
 
     Args:
-        what: The fact, with what the cluster said.
+        why: The fact.
+        said: What the cluster said of it; None: nothing.
         user: Whether running again unchanged fails again.
         fix: What to do.
         seconds: How long it was waited for.
+        patience_seconds: How long it may be.
     """
 
-    what: str
+    why: str
+    said: str | None
     user: bool
     fix: str
     seconds: float
+    patience_seconds: float
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it is not worth waiting for any more."""
+        return self.seconds > self.patience_seconds
+
+    @property
+    def what(self) -> str:
+        """The fact, with what the cluster said."""
+        return f"did not begin: {self.why}" + (f" ({self.said})" if self.said else "")
 
     def to_json(self) -> dict[str, Any]:
         """As the part of `exit.json` that `ending` tells."""
@@ -107,10 +121,10 @@ EVENTS_SECONDS = 5
 """How long a pod may be silent until the cluster's events are asked for."""
 
 
-def stuck(
+def waiting(
     job: dict[str, Any] | None, pod: dict[str, Any] | None, warnings: Callable[[], list[str]], pending_seconds: float
-) -> Stuck | None:
-    """Whether a job that has not begun is not worth waiting for.
+) -> Waiting:
+    """What keeps a job from beginning, and whether it is still worth waiting for.
 
     Args:
         job: The Job; needed where there is no pod.
@@ -125,19 +139,17 @@ def stuck(
     text = "; ".join(said)
     found = next((known for known in HINDRANCES if re.search(known.text, text, re.DOTALL)), OTHERS)
     patience = pending_seconds if found.patience_seconds is None else min(found.patience_seconds, pending_seconds)
-    if waited <= patience:
-        return None
     about = [part for part in said if re.search(found.text, part, re.DOTALL)] or said
-    told = f"{found.what} ({max(about, key=len)})" if said else found.what
-    return Stuck(f"did not begin: {told}", found.user, found.fix, waited)
+    return Waiting(found.what, max(about, key=len, default=None), found.user, found.fix, waited, patience)
 
 
 def seconds_since(timestamp: str) -> float:
     """How long ago an instant was, as Kubernetes tells it: `2026-01-31T12:00:00Z`."""
-    return time.time() - _instant(timestamp)
+    return time.time() - instant(timestamp)
 
 
-def _instant(timestamp: str) -> float:
+def instant(timestamp: str) -> float:
+    """Seconds since 1970 of what Kubernetes tells."""
     return datetime.fromisoformat(timestamp[:19]).replace(tzinfo=timezone.utc).timestamp()
 
 
@@ -145,8 +157,8 @@ def _since(job: dict[str, Any] | None, pod: dict[str, Any] | None) -> float:
     """When the pod was given a node; else when it, or its Job, was made."""
     for condition in _conditions(pod or {}):
         if condition["type"] == "PodScheduled" and condition["status"] == "True":
-            return _instant(condition["lastTransitionTime"])
-    return _instant((pod or job or {})["metadata"]["creationTimestamp"])
+            return instant(condition["lastTransitionTime"])
+    return instant((pod or job or {})["metadata"]["creationTimestamp"])
 
 
 def _complaints(pod: dict[str, Any]) -> Iterator[str]:

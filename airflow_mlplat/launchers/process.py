@@ -128,33 +128,35 @@ class ProcessLauncher(DirectoryLauncher):
                 write_json(directory.exit, {"reason": "cancelled", "seconds": seconds})
             os.close(lock)
 
-    def sweep(self) -> list[str]:
+    def sweep(self, dry_run: bool = False) -> list[str]:
         """See `Launcher.sweep`."""
         swept = []
         folders = [path for path in sorted(self.jobs.glob("*")) if path.is_dir()]
         for path in folders:
             try:
-                if self._sweep_one(path):
+                if self._sweep_one(path, dry_run):
                     swept.append(path.name)
             except FileNotFoundError:  # no job's directory, or removed meanwhile
                 continue
             except LaunchError as error:
                 LOG.warning("Cannot sweep %s: %s", path, error)
-        if not any(JobDirectory(path).alive() for path in folders):
+        if not dry_run and not any(JobDirectory(path).alive() for path in folders):
             job_half.forget(self._copies, self.keep_days)
         return swept
 
-    def _sweep_one(self, path: Path) -> bool:
+    def _sweep_one(self, path: Path, dry_run: bool) -> bool:
         directory = JobDirectory(path)
         age = time.time() - directory.lease.stat().st_mtime
         running = Running(directory)
         if not directory.alive():
-            running.end_leftovers()
-            return age > self.keep_days * 86400 and _remove(directory)
+            if not dry_run:
+                running.end_leftovers()
+            return age > self.keep_days * 86400 and (dry_run or _remove(directory))
         # The supervisor ends itself; this is for one that is stuck.
         if age <= self.orphan_seconds + 60:
             return False
-        self.cancel(Handle(self.name, path.name, str(path)))
+        if not dry_run:
+            self.cancel(Handle(self.name, path.name, str(path)))
         return True
 
     def _environment(self, spec: JobSpec, command: list[str]) -> dict[str, str]:

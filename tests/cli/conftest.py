@@ -40,8 +40,10 @@ def parser():
 
 
 @pytest.fixture
-def mlplat(parser, capsys, places):
+def mlplat(parser, capsys, places, monkeypatch):
     """A function from words to (exit code, stdout, stderr) of `airflow mlplat WORDS`."""
+    # A command may set this for its process, which here is that of all tests.
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "client")
 
     def type_(*words):
         capsys.readouterr()

@@ -22,10 +22,68 @@ def world(world, places):
 
 def test_gc(mlplat, world):
     file = garbage(world)
-    assert mlplat("gc", "--dry-run")[1] == "would remove 1 files, 7 bytes\n" and file.exists()
+    assert mlplat("gc", "--dry-run")[1] == "would remove 1 files, 7 bytes; ended jobs: 0\n" and file.exists()
     assert mlplat("gc", "--grace-seconds", "1e12")[1] == "removed 0 files, 0 bytes; ended jobs: 0\n" and file.exists()
     assert json.loads(mlplat("gc", "--output", "json")[1]) == {"dry_run": False, "files": 1, "bytes": 7, "jobs": 0}
     assert not file.exists() and mlplat("fsck")[0] == 0
+
+
+def old_job(home, launcher, key):
+    """The directory of a job that ended long ago, as its launcher leaves it."""
+    told = home / "jobs" / key / "told"
+    told.mkdir(parents=True)
+    (told / "launch.json").write_text(json.dumps({"labels": {"airflow-mlplat.launcher": launcher}}))
+    (told / "lease").touch()
+    os.utime(told / "lease", (0, 0))
+    return told.parent
+
+
+@pytest.mark.parametrize("words", [("gc",), ("gc", "--dry-run")], ids=" ".join)
+def test_gc_tells_once_that_an_engine_is_down_and_what_it_has_done(mlplat, world, monkeypatch, caplog, words):
+    pytest.importorskip("docker")
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    for number in range(3):
+        old_job(world.home, "docker", f"{number:064}")
+    garbage(world)
+    code, out, err = mlplat(*words)
+    assert code == 70 and "1 files, 7 bytes; ended jobs: 0\n" in out
+    assert err.startswith("LaunchError: the Docker Engine at tcp://127.0.0.1:1 does not answer")
+    assert err.count("\n") == 1
+    assert [record for record in caplog.records if record.name.startswith("airflow_mlplat")] == []
+
+
+def test_gc_removes_nothing_where_a_launcher_is_not_told_right(mlplat, world, monkeypatch):
+    monkeypatch.setenv("MLPLAT_KUBERNETES", "/no/such/file")
+    file = garbage(world)
+    code, out, err = mlplat("gc")
+    assert code == 64 and out == "" and "ConfigError: MLPLAT_KUBERNETES '/no/such/file'" in err and file.exists()
+
+
+@pytest.mark.airflow
+def test_gc_sees_connections_of_airflows_database(mlplat, world, monkeypatch, airflow_home, tmp_path):
+    pytest.importorskip("airflow.providers.cncf.kubernetes")
+    from airflow.models import Connection
+    from airflow.utils.session import create_session
+
+    cluster = {"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}
+    context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
+    user = {"name": "u", "user": {"token": "t"}}
+    config = {"clusters": [cluster], "users": [user], "contexts": [context], "current-context": "x"}
+    extra = json.dumps({"kube_config": json.dumps(config)})
+    with create_session() as session:
+        session.add(Connection(conn_id="mlplat_gc", conn_type="kubernetes", extra=extra))
+    image = {"image": "x/prep:1", "code_version": "c", "contract_version": 1}
+    options = {"volume": {"hostPath": {"path": "/x"}}, "mounted_at": "/x", "images": {"prep": image}}
+    (tmp_path / "kubernetes.json").write_text(json.dumps({**options, "conn_id": "mlplat_gc"}))
+    monkeypatch.setenv("MLPLAT_KUBERNETES", str(tmp_path / "kubernetes.json"))
+    old_job(world.home, "kubernetes", "0" * 64)
+    try:
+        code, out, err = mlplat("gc")
+    finally:
+        with create_session() as session:
+            session.query(Connection).filter_by(conn_id="mlplat_gc").delete()
+    assert code == 70 and "removed 0 files" in out
+    assert "LaunchError: cannot sweep jobs: the Kubernetes API server does not answer" in err
 
 
 @pytest.mark.parametrize("seconds", ["-1", "nan"])

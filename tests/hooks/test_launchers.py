@@ -63,7 +63,7 @@ def test_kubernetes_is_not_there_where_it_is_not_set_up(monkeypatch):
 
 def test_options_that_do_not_read_are_told(options):
     options.write_text("{}")
-    with pytest.raises(ConfigError, match="has the wrong fields"):
+    with pytest.raises(ConfigError, match="lacks volume, mounted_at, images"):
         launcher("kubernetes", load_settings())
 
 

@@ -308,7 +308,7 @@ class LauncherSuite:
             self.end(launcher, handle)
         long_ago = time.time() - 2 * 86400
         os.utime(launcher.directory(old).lease, (long_ago, long_ago))
-        assert launcher.sweep() == [old.job_key]
+        assert launcher.sweep(dry_run=True) == launcher.sweep() == [old.job_key]
         assert not Path(old.directory).exists()
         assert launcher.result(new).error is None
         with pytest.raises(JobDiedError, match="has no directory any more"):

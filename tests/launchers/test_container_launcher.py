@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from airflow_mlplat.contract import OUTBOX, WORKER_CHECKPOINTS, WORKERS, JobError, JobResult, JobSpec
-from airflow_mlplat.errors import ConfigError
+from airflow_mlplat.errors import ConfigError, LaunchError
 from airflow_mlplat.launchers import JobState, Limits
 from airflow_mlplat.launchers.container import PYTHON, Mount
 from airflow_mlplat.launchers.container_launcher import ContainerLauncher
@@ -27,7 +27,7 @@ class Engine(ContainerLauncher):
 
     def __init__(self, jobs: Path, **options) -> None:
         super().__init__(jobs, 900, {"MLPLAT_CACHE": "/cache"}, **options)
-        self.living, self.asked = False, []
+        self.living, self.down, self.asked = False, False, []
 
     def told(self, doing):
         self.asked.append(doing)
@@ -55,6 +55,10 @@ class Engine(ContainerLauncher):
 
     def remove(self, directory):
         self.asked.append("remove")
+
+    def answer(self):
+        if self.down:
+            raise LaunchError("the engine does not answer")
 
 
 @pytest.fixture
@@ -142,3 +146,14 @@ def test_what_an_engine_cannot_do_is_refused_before_anything_is_written(engine):
     with pytest.raises(ConfigError, match="no such network"):
         engine.submit(SPEC, Limits(network="nowhere"))
     assert not JobDirectory(engine.jobs / SPEC.key).spec.exists()
+
+
+def test_an_engine_that_is_down_is_told_once_and_only_where_something_may_be_swept(engine):
+    handle, engine.down, engine.living = engine.submit(SPEC), True, False
+    assert engine.sweep() == []
+    os.utime(engine.directory(handle).lease, (0, 0))
+    with pytest.raises(LaunchError, match="the engine does not answer"):
+        engine.sweep()
+    engine.down = False
+    assert engine.sweep(dry_run=True) == engine.sweep() == [handle.job_key]
+    assert engine.sweep(dry_run=True) == []

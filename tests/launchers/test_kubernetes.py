@@ -332,7 +332,7 @@ class TestPodsThatCannotStart:
 
         def complains() -> bool:
             found = claim.look()
-            why = None if found is None else claim.stuck(found, 0)
+            why = None if found is None else claim.waiting(found, 0)
             return why is not None and re.search(message, f"{why.what}. {why.fix}") is not None
 
         until(complains, 40)
@@ -362,6 +362,19 @@ class TestPodsThatCannotStart:
         launcher = make(tmp_path, {"pending_seconds": PATIENCE})
         message = rf"no node has room for it \(Unschedulable: .*Insufficient {resource}.*ask for less"
         self.told(launcher, JobDiedError, message, limits)
+
+    def test_what_it_waits_for_is_logged_once(self, make, tmp_path, caplog):
+        launcher = make(tmp_path)
+        handle = launcher.submit(spec(), Limits(memory_bytes=1 << 50))
+        until(lambda: launcher.state(handle) is JobState.RUNNING and "no node has room" in caplog.text, 40)
+        launcher.state(handle)
+        (line,) = [record.getMessage() for record in caplog.records if "has not begun" in record.getMessage()]
+        assert re.search(r"up to 900 s: no node has room for it \(Unschedulable: .*memory.*\)\. ask for less", line)
+        launch = launcher.directory(handle).launch
+        os.utime(launch, (time.time() - 350, time.time() - 350))
+        launcher.cancel(handle)
+        with pytest.raises(JobDiedError, match=r"was cancelled after 35\d"):
+            launcher.result(handle)
 
     def test_no_gpu(self, make, tmp_path):
         launcher = make(tmp_path, {"pending_seconds": PATIENCE, "gpus": 2})
@@ -400,6 +413,20 @@ class TestPodsThatCannotStart:
         until(lambda: launcher.state(handle) is JobState.ENDED)
         with pytest.raises(JobDiedError, match=r"ended by the cluster \(StartError: .*make images"):
             launcher.result(handle)
+
+
+@pytest.mark.parametrize("volume", ["emptyDir", "hostPath"])
+def test_a_volume_that_is_not_the_one_here(make, tmp_path, volume):
+    (tmp_path / "another").mkdir()
+    source = {"emptyDir": {}} if volume == "emptyDir" else {"hostPath": {"path": str(tmp_path / "another")}}
+    (tmp_path / "mounted").mkdir()
+    launcher = make(tmp_path / "mounted", {"volume": source})
+    handle = launcher.submit(spec())
+    until(lambda: launcher.state(handle) is JobState.ENDED)
+    with pytest.raises(
+        ConfigError, match=r"did not find its directory .*volume or mounted_at.*\n.*told/launch.json is"
+    ):
+        launcher.result(handle)
 
 
 class TestSecrets:
@@ -459,11 +486,21 @@ class TestPermissions:
         launcher._connect = lambda: client
         return launcher
 
-    def test_those_of_the_page_suffice(self, make, tmp_path, namespace, account):
+    def test_those_of_the_page_suffice(self, make, tmp_path, connect, namespace, account):
         import yaml
+        from kubernetes.client import RbacAuthorizationV1Api
 
         (text,) = re.findall(r"```yaml\n(apiVersion: rbac.*?)```", PAGE.read_text(), re.DOTALL)
-        role = next(document for document in yaml.safe_load_all(text) if document["kind"] == "Role")
+        role, binding, _ = yaml.safe_load_all(text)
+        assert (role["kind"], binding["kind"], binding["roleRef"]["name"]) == (
+            "Role",
+            "RoleBinding",
+            role["metadata"]["name"],
+        )
+        # Taken as it is, but for its namespace; what binds the test's own account is its like.
+        RbacAuthorizationV1Api(connect()).create_namespaced_role_binding(
+            namespace, {**binding, "metadata": {"name": "page"}}, dry_run="All"
+        )
         launcher = self.launcher(make, tmp_path, namespace, account(role["rules"]))
         well, long = launcher.submit(spec()), launcher.submit(spec(seconds=60))
         stuck = launcher.submit(spec(stuck=True), Limits(memory_bytes=1 << 50))

@@ -146,12 +146,12 @@ def test_a_pod_that_even_force_does_not_end(claim, cluster, monkeypatch):
     assert not claim.end(claim.look(), time.monotonic())
 
 
-def test_only_what_has_not_begun_is_stuck(claim, cluster):
-    assert claim.stuck(Seen("u", None, pod("u", phase="Running")), 1) is None
+def test_only_what_has_not_begun_is_waited_for(claim, cluster):
+    assert claim.waiting(Seen("u", None, pod("u", phase="Running")), 1) is None
     cluster.warnings = lambda *uids: [f"FailedMount: {uids}"]
-    assert claim.stuck(Seen("u", None, pod("u")), 1).what.endswith("(FailedMount: ('p',))")
+    assert claim.waiting(Seen("u", None, pod("u")), 1).what.endswith("(FailedMount: ('p',))")
     made = job("u", creationTimestamp="2026-01-31T12:00:00Z")
-    assert claim.stuck(Seen("u", made, None), 1).what.endswith("(FailedMount: ('u',))")
+    assert claim.waiting(Seen("u", made, None), 1).what.endswith("(FailedMount: ('u',))")
 
 
 WELL, FAILED = {"terminated": {"exitCode": 0}}, {"terminated": {"exitCode": 1}}
@@ -190,4 +190,4 @@ def test_the_first_workers_pod_is_told_from_the_others(claim, cluster):
     assert claim.look() == Seen("made", cluster.there, None, (second,))
     cluster.made_pods = [second, first]
     assert claim.look() == Seen("made", None, first, (second,))
-    assert claim.look().waiting == second
+    assert claim.look().pending == second

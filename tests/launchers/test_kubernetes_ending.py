@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from airflow_mlplat.errors import JobDiedError, LimitError
-from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.errors import ConfigError, JobDiedError, LimitError
+from airflow_mlplat.launchers.directory import NOT_MOUNTED, JobDirectory
 from airflow_mlplat.launchers.ending import died
 from airflow_mlplat.launchers.files import write_json
 from airflow_mlplat.launchers.kubernetes_ending import Life, ending_of, is_lost, life, running_seconds
@@ -114,6 +114,24 @@ def test_how_it_ended(tmp_path, found, message):
     write_json(directory.launch, {"limits": {"memory_bytes": 256 << 20}})
     with pytest.raises((JobDiedError, LimitError), match=message):
         raise died(directory, "k", ending_of(found(), directory))
+
+
+def test_a_volume_that_is_another(tmp_path):
+    directory, said = JobDirectory(tmp_path, apart=True), f"/mlplat/told/launch.json {NOT_MOUNTED}"
+    found = pod("Failed", terminated(70, message=said, finishedAt=at(50)))
+    error = died(directory, "k", ending_of(found, directory))
+    assert isinstance(error, ConfigError)
+    assert "after 0.0 s" in error.what and "volume or mounted_at" in str(error) and said in str(error)
+    directory.work.mkdir(parents=True)
+    directory.log.write_text(said)  # so the directory was there: a job may say and end as it likes
+    assert isinstance(died(directory, "k", ending_of(found, directory)), JobDiedError)
+
+
+def test_what_a_pod_said_is_told_where_there_is_no_log(tmp_path):
+    directory = JobDirectory(tmp_path)
+    found = pod("Failed", terminated(1, message="No module named airflow_mlplat"))
+    assert "No module named airflow_mlplat" in str(died(directory, "k", ending_of(found, directory)))
+    assert str(died(directory, "k", ending_of(pod("Failed", terminated(1)), directory))).endswith("It logged nothing.")
 
 
 def test_what_stopped_a_job_is_told_by_the_cluster_and_all_else_by_the_job(tmp_path):

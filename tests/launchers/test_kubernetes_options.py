@@ -12,7 +12,7 @@ import pytest
 
 from airflow_mlplat.contract import CONTRACT_VERSION
 from airflow_mlplat.errors import ConfigError
-from airflow_mlplat.launchers.kubernetes_options import KubernetesOptions, is_immutable, read_options
+from airflow_mlplat.launchers.kubernetes_options import VOLUMES, KubernetesOptions, is_immutable, read_options
 
 IMAGE = {"image": "x/prep:1", "code_version": "c", "contract_version": 1}
 LEAST = {"volume": {"hostPath": {"path": "/data"}}, "mounted_at": "/data", "images": {"prep": IMAGE}}
@@ -39,12 +39,25 @@ def test_the_least(written):
 def test_the_file_that_the_page_shows(tmp_path):
     (text,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (tmp_path / "shown.json").write_text(text)
-    assert read_options(tmp_path / "shown.json").namespace == "mlplat"
+    found = read_options(tmp_path / "shown.json")
+    assert found.namespace == "mlplat"
+    assert set(found.images) == {path.parent.name for path in (PAGE.parents[1] / "docker").glob("*/Dockerfile")}
 
 
-@pytest.mark.parametrize("document", [{**LEAST, "namspace": "x"}, {"volume": LEAST["volume"]}, [], None], ids=str)
-def test_unknown_and_missing_fields_are_told(written, document):
-    with pytest.raises(ConfigError, match=r"wrong fields; expected volume \(needed\), .*namespace, .*; got"):
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({**LEAST, "namspace": "x"}, r"has unknown fields; .*; got 'namspace'\. Did you mean 'namespace'\?"),
+        ({**LEAST, "namspace": "x", "q": 1}, r"; got 'namspace', 'q'\. Did you mean 'namespace'\?"),
+        ({**LEAST, "q": 1}, r"has unknown fields; expected volume \| mounted_at .* pending_seconds; got 'q'\.$"),
+        ({"volume": LEAST["volume"]}, r"lacks mounted_at, images\. add it: docs/kubernetes.md"),
+        ([], r"is no object; .*got list"),
+        (None, r"is no object; .*got NoneType"),
+    ],
+    ids=str,
+)
+def test_unknown_and_missing_fields_are_named(written, document, message):
+    with pytest.raises(ConfigError, match=message):
         read_options(written(document))
 
 
@@ -53,8 +66,20 @@ def test_a_file_that_does_not_read(tmp_path, text):
     path = tmp_path / "kubernetes.json"
     if text is not None:
         path.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(ConfigError, match=r"MLPLAT_KUBERNETES .*cannot be read; expected a JSON file"):
+    fix = r"write it: docs/.* or unset that" if text is None else "mend it: docs/"
+    with pytest.raises(ConfigError, match=rf"MLPLAT_KUBERNETES .*cannot be read; expected a JSON file.*{fix}"):
         read_options(path)
+
+
+@pytest.mark.parametrize("option", ["volume", "cache"])
+def test_volumes_that_kubernetes_does_not_know(written, option):
+    with pytest.raises(ConfigError, match=rf"{option} is not valid; .*'hostpath'.*Did you mean 'hostPath'\?"):
+        read_options(written({**LEAST, option: {"hostpath": {"path": "/data"}}}))
+
+
+def test_volumes_that_kubernetes_knows():
+    client = pytest.importorskip("kubernetes.client")
+    assert set(VOLUMES) == set(client.V1Volume.attribute_map.values()) - {"name"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from airflow_mlplat.launchers.kubernetes_pending import seconds_since, stuck
+from airflow_mlplat.launchers.kubernetes_pending import Waiting, seconds_since, waiting
 
 
 def at(seconds_ago: float) -> str:
@@ -17,11 +17,11 @@ def at(seconds_ago: float) -> str:
 
 def pod(age: float, reason: str | None = None, message: str = "", *, scheduled: float | None = None) -> dict:
     """A pod that waits; it got its node some seconds ago."""
-    waiting = {"reason": reason or "ContainerCreating", "message": message}
+    why = {"reason": reason or "ContainerCreating", "message": message}
     conditions = [{"type": "Initialized", "status": "True", "lastTransitionTime": at(age)}]
     if scheduled is not None:
         conditions.append({"type": "PodScheduled", "status": "True", "lastTransitionTime": at(scheduled)})
-    status = {"phase": "Pending", "conditions": conditions, "containerStatuses": [{"state": {"waiting": waiting}}]}
+    status = {"phase": "Pending", "conditions": conditions, "containerStatuses": [{"state": {"waiting": why}}]}
     return {"metadata": {"creationTimestamp": at(age)}, "status": status}
 
 
@@ -66,13 +66,16 @@ UNSCHEDULABLE = {
 }
 
 
-def check(waiting, warnings, expected, age) -> None:
+def stuck(*of) -> Waiting | None:
+    """What is not waited for any more."""
+    found = waiting(*of)
+    return found if found.is_stuck else None
+
+
+def check(pending, warnings, expected, age) -> None:
     patience, user, part = expected
-    found = stuck(None, waiting, lambda: warnings, 900)
-    if age <= (900 if patience is None else patience):
-        assert found is None
-        return
-    assert found is not None
+    found = waiting(None, pending, lambda: warnings, 900)
+    assert found.is_stuck is (age > (900 if patience is None else patience))
     assert found.user is user
     assert part in f"{found.what}. {found.fix}"
     assert found.what.startswith("did not begin: ")
