@@ -104,6 +104,16 @@ class JobHook(BaseHook):
             workers=workers,
         )
 
+    def check(self, spec: JobSpec) -> None:
+        """Tell now what the job would tell of its options, which is what its spec alone shows.
+
+        Raises:
+            SpecError: One is wrong, as `stages.check` says.
+        """
+        from airflow_mlplat.stages.check import check_spec
+
+        check_spec(spec)
+
     def put_build_file(self, path: str | Path) -> str:
         """Store a user's build file; returns its SHA-256.
 
