@@ -50,6 +50,9 @@ def test_a_missing_build_file_and_an_unknown_framework_are_told(made, home) -> N
     train.framework = "../evil"  # as a trigger's parameter may have it
     with pytest.raises(ConfigError, match=r"unknown framework; expected caffe \| mxnet \| tensorflow; got '../evil'"):
         train.spec(made.hook, "2026-01-31")
+    train.framework, train.launcher = "torch", "docker"  # no image of it is asked for
+    with pytest.raises(ConfigError, match=r"unknown framework; expected caffe \| mxnet \| tensorflow; got 'torch'"):
+        train.spec(made.hook, "2026-01-31")
 
 
 @pytest.mark.parametrize(
