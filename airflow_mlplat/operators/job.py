@@ -111,7 +111,7 @@ class JobOperator(BaseOperator):
                 return self.execute(context)
             if result.error is not None:
                 kind = UserError if result.error.kind == "user" else PlatformError
-                raise kind(f"job {handle.job_key[:12]} ({result.stage}) failed: {result.error.message.rstrip('.')}")
+                raise kind(f"job {handle.job_key[:12]} ({result.stage}) failed: {result.error.message}")
             partition, spec = resolve_partition(context, self.partition), launcher.spec(handle)
             return self.finish(context, hook, spec, result, partition)
 
