@@ -72,3 +72,11 @@ def test_an_option_is_told_before_there_is_a_job(made, home, how: dict, told: st
     with pytest.raises(AirflowFailException, match=f"SpecError: .*{told}"):
         operator(build=str(home / "net.py"), partition="2026-01-31", **how).execute({})
     assert not (home / "jobs").exists()
+
+
+def test_that_processes_have_one_worker_is_told_before_their_environment_is_looked_for(monkeypatch, home) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    monkeypatch.setenv("MLPLAT_ENVIRONMENTS", str(home / "none"))
+    with pytest.raises(AirflowFailException, match=r"the process launcher runs jobs of one worker; got workers 2\."):
+        operator(build="net.py", partition="2026-01-31", workers="2").execute({})
