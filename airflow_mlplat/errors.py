@@ -42,14 +42,19 @@ class MlplatError(Exception):
             message += f"; expected {expected}"
         if got is not None:
             message += f"; got {got}"
-        message += "."
+        message = _ended(message)
         if fix:
-            message += f" {fix.rstrip('.')}."
+            message += f" {_ended(fix)}"
         super().__init__(message)
 
     def __reduce__(self):
         """Survive pickling between processes, which would call the constructor with the message alone."""
         return _rebuild, (type(self), self.what, self.expected, self.got, self.fix)
+
+
+def _ended(sentence: str) -> str:
+    """With its full stop, unless it ends by itself."""
+    return sentence if sentence.endswith((".", "?", "!", "…")) else f"{sentence}."
 
 
 def _rebuild(kind: type[MlplatError], what: str, expected: object, got: object, fix: str | None) -> MlplatError:

@@ -86,10 +86,10 @@ def report(stack: Stack) -> bool:
     print(f"\n{'partition':<10}  {'dataset':<12}  {'model':<23}  {'accuracy':<8}  95 % interval   decision")
     for day in DAYS:
         decision = decisions.get(day, {"outcome": "none", "reason": ""})
-        rows = [row for row in models if row["partition"] == day]
-        for number, model in enumerate(sorted(rows, key=lambda row: row["framework"])):
+        rows = sorted((row for row in models if row["partition"] == day), key=lambda row: row["framework"])
+        for number, model in enumerate(rows):
             low, high = model["interval"] or (0.0, 0.0)
-            words = f"{decision['outcome']}: {decision['reason']}" if number == 0 else ""
+            words = f"{decision['outcome']}: {decision['reason']}" if model["digest"] == about(decision, rows) else ""
             name = f"{model['framework']} {model['digest'][:12]}"
             first = f"{day}  {datasets.get(day, '-')[:12]:<12}" if number == 0 else " " * 24
             print(f"{first}  {name:<23}  {model['accuracy'] or 0.0:<8.4f}  {low:.4f}-{high:.4f}   {words}")
@@ -102,6 +102,12 @@ def report(stack: Stack) -> bool:
         f"accuracy {champion['accuracy']:.4f} on the test images"
     )
     return True
+
+
+def about(decision: dict, rows: list[dict]) -> str | None:
+    """Digest of the row's model that a decision is about: the best challenger, or the first where it names none."""
+    digests = [row["digest"] for row in rows]
+    return decision.get("challenger") if decision.get("challenger") in digests else next(iter(digests), None)
 
 
 def main(command: str) -> int:

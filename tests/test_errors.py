@@ -15,6 +15,12 @@ def test_a_message_says_what_expected_got_and_what_to_do() -> None:
     assert str(DataError("nothing there")) == "nothing there."
 
 
+def test_no_full_stop_is_put_after_an_end() -> None:
+    assert str(DataError("no 'epoch'", fix="Did you mean 'epochs'?")) == "no 'epoch'. Did you mean 'epochs'?"
+    assert str(DataError("x fails", got="not found.", fix="mend it.")) == "x fails; got not found. mend it."
+    assert str(DataError("job 1 failed: no 'epoch'. Did you mean 'epochs'?")).endswith("Did you mean 'epochs'?")
+
+
 def test_an_error_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(DataError("what", expected=1, got=2, fix="do")))
     assert (type(error), str(error), error.got) == (DataError, "what; expected 1; got 2. do.", 2)

@@ -121,6 +121,12 @@ class Spool:
         """Reason → number of rows; None counts the good ones."""
         return dict(self._connection.execute("SELECT reason, COUNT(*) FROM rows GROUP BY reason ORDER BY reason"))
 
+    def bad(self, most: int) -> Iterator[tuple[str, str, str]]:
+        """(key, reason, detail) of the first bad rows by key, `most` at most."""
+        statement = "SELECT key, reason, detail FROM rows WHERE reason IS NOT NULL ORDER BY key, content, id LIMIT ?"
+        for key, reason, detail in self._connection.execute(statement, (most,)):
+            yield key.decode(), reason, detail
+
     def examples(self) -> dict[str, str]:
         """Reason → the first such row, in words."""
         statement = "SELECT reason, MIN(key), detail FROM rows WHERE reason IS NOT NULL GROUP BY reason"

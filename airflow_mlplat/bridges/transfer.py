@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _RULES = 1
 """Raised by one when the same source would give another span: then no earlier span is reused."""
+_LISTED = 20
+"""So many bad records are in the log, one by one: of a partition that is refused there is nothing else to look at."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,8 @@ def _write(task: _Task, spool: Spool, rows: RowScan, media: MediaScan) -> Ref:
     examples = spool.examples()
     for reason, count in bad.items():
         task.log.warning("%s: %d quarantined, %s, such as %s", task, count, reason, examples[reason])
+    for key, reason, detail in spool.bad(_LISTED):
+        task.log.warning("%s: %r is bad: %s %s", task, key, reason, detail)
     task.tolerance.check(str(task), samples, bad, examples)
     task.log.info("%s: reading the media of %d records", task, samples)
     with SpanWriter(task.store, task.dataset, task.partition, class_names(task.source.classes)) as writer:

@@ -18,6 +18,7 @@ from airflow_mlplat.errors import BuildError, CorruptionError, NotFoundError, Sp
 from airflow_mlplat.hooks.launchers import launcher
 from airflow_mlplat.hooks.settings import Settings, load_settings
 from airflow_mlplat.launchers import Handle, Limits
+from airflow_mlplat.launchers.create import check_framework
 
 if TYPE_CHECKING:
     from airflow_mlplat.catalog import Catalog, RunInfo
@@ -86,10 +87,12 @@ class JobHook(BaseHook):
 
         Raises:
             SpecError: The name, or the launcher's, is not one.
-            ConfigError: The framework's environment, or image, is not there.
+            ConfigError: The framework is unknown, or its environment, or image, is not there.
             LaunchError: The launcher's engine does not answer.
         """
         check_name(name)
+        if framework is not None:
+            check_framework(framework)  # else a container's image of that name would be looked for in a registry
         image = self.launcher(where.launcher).image(framework, where.limits)
         return JobSpec(
             stage=stage,
@@ -103,6 +106,16 @@ class JobHook(BaseHook):
             framework=framework,
             workers=workers,
         )
+
+    def check(self, spec: JobSpec) -> None:
+        """Tell now what the job would tell of its options, which is what its spec alone shows.
+
+        Raises:
+            SpecError: One is wrong, as `stages.check` says.
+        """
+        from airflow_mlplat.stages.check import check_spec
+
+        check_spec(spec)
 
     def put_build_file(self, path: str | Path) -> str:
         """Store a user's build file; returns its SHA-256.

@@ -74,6 +74,7 @@ class JobOperator(BaseOperator):
             if result is not None:
                 self.log.info("Reused the result of job %s (%s)", spec.key[:12], spec.stage)
                 return self.finish(context, hook, spec, result, partition)
+            hook.check(spec)
             launcher = hook.launcher(self.launcher)
             self._handle, self._owner = launcher.handle(spec), labels(context)  # before there is a job to be cancelled
             handle = launcher.submit(spec, self.where.limits, self._owner)
@@ -110,7 +111,7 @@ class JobOperator(BaseOperator):
                 return self.execute(context)
             if result.error is not None:
                 kind = UserError if result.error.kind == "user" else PlatformError
-                raise kind(f"job {handle.job_key[:12]} ({result.stage}) failed: {result.error.message.rstrip('.')}")
+                raise kind(f"job {handle.job_key[:12]} ({result.stage}) failed: {result.error.message}")
             partition, spec = resolve_partition(context, self.partition), launcher.spec(handle)
             return self.finish(context, hook, spec, result, partition)
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.contract import JobSpec
+from airflow_mlplat.errors import ConfigError
 from airflow_mlplat.hooks.jobs import JobHook
 from airflow_mlplat.operators.job import JobOperator
-from airflow_mlplat.operators.task import as_ref, whole_number
+from airflow_mlplat.operators.task import as_ref, task_errors, whole_number
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class TrainOperator(JobOperator):
@@ -45,6 +49,15 @@ class TrainOperator(JobOperator):
         self.model = model
         self.options = options
         self.workers = workers
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """See `JobOperator.execute`; what processes cannot do is told before a Python for them is looked for."""
+        with task_errors():
+            workers = whole_number("workers", self.workers)
+            if workers > 1 and self.launcher == "process":
+                fix = "use containers: launcher='docker' or 'kubernetes'"
+                raise ConfigError("the process launcher runs jobs of one worker", got=f"workers {workers}", fix=fix)
+        return super().execute(context)
 
     def spec(self, hook: JobHook, partition: str) -> JobSpec:
         """The `train` stage on the dataset with the stored build file."""

@@ -25,6 +25,12 @@ from airflow_mlplat.errors import BuildError, MlplatError
 PROBE_IMAGES = 4
 _ROUNDED = {"float32": 1e-3, "bfloat16": 2e-2, "float16": 4e-3}
 """How far the sum of probabilities may be from 1: a few of a precision's last places."""
+_CLOSED = {"(": "…)", "[": "…]", "{": "…}"}
+"""How a line that opens a bracket is told without the rest."""
+_NO_PACKAGE = (
+    "{name!r} is not in the job's environment: install it into the framework's under MLPLAT_ENVIRONMENTS, "
+    "or into an image of your own (docker/README.md)"
+)
 _NO_NETWORK = "A job in a container has no network, unless limits names one"
 
 
@@ -96,7 +102,7 @@ class BuildFile:
         except (Exception, SystemExit) as error:
             place, line = self._place(error)
             said = f"{type(error).__name__}: {str(error).strip().rstrip('.')}"
-            fixes = [line, _NO_NETWORK if _reached_nothing(error) else None]
+            fixes = [line, _no_package(error), _NO_NETWORK if _reached_nothing(error) else None]
             fix = ". ".join(text for text in fixes if text) or None
             raise BuildError(f"{doing} of {place} failed", got=said, fix=fix) from error
 
@@ -105,7 +111,8 @@ class BuildFile:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self.path)]
         if not frames:
             return "the build file", None
-        line = f"Look at: {frames[-1].line}" if frames[-1].line else None
+        text = (frames[-1].line or "").rstrip(",")  # the first line alone of a longer statement
+        line = f"Look at: {text}{_CLOSED.get(text[-1:], '')}" if text else None
         return f"the build file, line {frames[-1].lineno}", line
 
     def check_model(self, model: Any, kind: type, name: str) -> None:
@@ -164,6 +171,12 @@ class BuildFile:
 def probe_images(shape: tuple[int, int, int]) -> np.ndarray:
     """Random images, the same each time: uint8 (PROBE_IMAGES, *shape)."""
     return np.random.RandomState(0).randint(0, 256, (PROBE_IMAGES, *shape)).astype(np.uint8)
+
+
+def _no_package(error: BaseException) -> str | None:
+    """What to do about an import of what is not there."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    return _NO_PACKAGE.format(name=name) if name else None
 
 
 def _reached_nothing(error: BaseException | None) -> bool:

@@ -20,18 +20,19 @@ from airflow_mlplat.stages.job import Job, Outcome
 from airflow_mlplat.stages.loop import Loop, Trained, Training
 from airflow_mlplat.stages.model import BUILD_FILE, WEIGHTS_FILE, ModelFacts, put_model, put_weights
 from airflow_mlplat.stages.options import TrainOptions
-from airflow_mlplat.stages.workers import Workers
+from airflow_mlplat.stages.together import check_enough, check_together
 from airflow_mlplat.store import Samples
 
 
 def run(job: Job) -> Outcome:
     """Train on the input `dataset` what the file `build.py` builds; the output is `model`, of worker 0 alone."""
     options, workers = TrainOptions.from_params(job.spec.params), job.workers
+    check_together(options, job.spec.framework, workers.count)
     factory, dataset = job.framework(), job.input("dataset")
     samples = job.samples(dataset)
     training, validation = split(samples, options.validation_fraction)
     build_file = fetch_build_file(job)
-    check_together(options, workers, training)
+    check_enough(options, workers.count, training)
     trainer = factory(build_file, options, len(samples.classes), workers)
     job.log.info(
         "Training on %d samples (%d held out, %d without a label) of %s for %d epochs of %d a batch",
@@ -50,28 +51,6 @@ def run(job: Job) -> Outcome:
     trainer.group.leave()
     outputs = {"model": _put(job, work, trained)} if workers.rank == 0 else {}
     return Outcome(outputs, _metrics(trained), trained.stats)
-
-
-def check_together(options: TrainOptions, workers: Workers, training: Subset) -> None:
-    """Whether the workers and their devices can train it together.
-
-    Raises:
-        SpecError: An option does not go with them.
-        DataError: There are fewer samples than a batch has.
-    """
-    parts = workers.count * options.devices
-    who = f"{workers.count} workers of {options.devices} devices"
-    if options.batch_size % parts:
-        raise SpecError(
-            f"batch_size is of all {who} together", expected=f"a multiple of {parts}", got=options.batch_size
-        )
-    if workers.count > 1 and options.shared_by > 1:
-        raise SpecError("several workers share no batches", expected="shared_by 1", got=options.shared_by)
-    if parts > 1 and len(training) < options.batch_size:
-        raise DataError(
-            f"{training.ref} has too few samples for {who}",
-            expected=f"a batch of {options.batch_size}", got=len(training), fix="lower batch_size",
-        )  # fmt: skip
 
 
 def split(samples: Samples, fraction: float) -> tuple[Subset, Subset]:

@@ -198,6 +198,17 @@ def test_quarantined_records_are_logged(photos, store, caplog):
     )
 
 
+def test_the_first_bad_records_of_a_refused_partition_are_logged(photos, store, caplog):
+    for n in range(25):
+        photos.add(f"bad{n:02d}", content=None)
+    with caplog.at_level(logging.INFO), pytest.raises(DataError, match="too many bad records"):
+        run(photos, store, log=logging.getLogger("task"))
+    listed = [message for message in caplog.messages if " is bad: " in message]
+    assert len(listed) == 20
+    for message, key in zip(listed, ("bad00", "bad01")):
+        assert message.startswith(f"partition 2026-01-31 of photos: '{key}' is bad: missing media")
+
+
 def test_too_many_bad_records_fail_and_leave_nothing(photos, store):
     for n in range(3):
         photos.add(f"bad{n}", content=None)

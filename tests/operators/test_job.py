@@ -27,6 +27,7 @@ def stages() -> tuple[str, ...]:
 def test_the_main_job_promotes_a_champion_and_is_not_done_twice(run_dag, catalog, home: Path, stages) -> None:
     first = run_dag()
     assert first.state == "success", first.log[-5000:]
+    assert "XCom not found" not in first.log
     champion = catalog.alias("digits")
     assert champion is not None
     assert champion.partition == "2026-01-01"

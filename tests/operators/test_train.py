@@ -50,3 +50,33 @@ def test_a_missing_build_file_and_an_unknown_framework_are_told(made, home) -> N
     train.framework = "../evil"  # as a trigger's parameter may have it
     with pytest.raises(ConfigError, match=r"unknown framework; expected caffe \| mxnet \| tensorflow; got '../evil'"):
         train.spec(made.hook, "2026-01-31")
+    train.framework, train.launcher = "torch", "docker"  # no image of it is asked for
+    with pytest.raises(ConfigError, match=r"unknown framework; expected caffe \| mxnet \| tensorflow; got 'torch'"):
+        train.spec(made.hook, "2026-01-31")
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"options": {"shape": [8, 8, 1], "epoch": 5}}, "unknown option 'epoch'"),
+        ({"options": {"epochs": 2}}, "option 'shape' is missing"),
+        ({"options": {"shape": [8, 8, 1], "keep_bytes": "1GB"}}, "keep_bytes must be a whole number"),
+        ({"options": {"shape": [8, 8, 1], "devices": 3}}, "expected a multiple of 3; got 64"),
+    ],
+)
+def test_an_option_is_told_before_there_is_a_job(made, home, how: dict, told: str) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    (home / "net.py").write_text("def build(params): ...\n")
+    made("dataset", "dataset", "digits")
+    with pytest.raises(AirflowFailException, match=f"SpecError: .*{told}"):
+        operator(build=str(home / "net.py"), partition="2026-01-31", **how).execute({})
+    assert not (home / "jobs").exists()
+
+
+def test_that_processes_have_one_worker_is_told_before_their_environment_is_looked_for(monkeypatch, home) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    monkeypatch.setenv("MLPLAT_ENVIRONMENTS", str(home / "none"))
+    with pytest.raises(AirflowFailException, match=r"the process launcher runs jobs of one worker; got workers 2\."):
+        operator(build="net.py", partition="2026-01-31", workers="2").execute({})

@@ -49,7 +49,10 @@ def test_train_is_there_or_not(file):
     [
         ("def build(params)\n    pass", r"file, line 1: (expected ':'|invalid syntax); got 'def build\(params\)'"),
         ("x = 1\nimport nosuch_module", r"code of the build file, line 2 failed; got ModuleNotFoundError: No module "
-         r"named 'nosuch_module'\. Look at: import nosuch_module\."),
+         r"named 'nosuch_module'\. Look at: import nosuch_module\. 'nosuch_module' is not in the job's environment: "
+         r"install it into the framework's under MLPLAT_ENVIRONMENTS, or into an image of your own \(docker/README"),
+        ("def build(params):\n    return dict(\n        **{'a': 1}, a=2\n    )", r"Look at: return dict\(…\)\.$"),
+        ("def build(params):\n    return [\n        1 / 0,\n    ]", r"Look at: (1 / 0|return \[…\])\.$"),
         ("def train(ctx): pass", r"file has no function build; expected def build\(params\):\. define it there\."),
         ("build = 3", r"build in the build file is no function; got int\."),
         ("def helper():\n    return {}['width']\ndef build(params):\n    return helper()",

@@ -78,13 +78,13 @@ def test_a_spec_that_lacks_something(run, dataset):
 
 def test_what_several_workers_and_devices_do_not_train(train, train_together, dataset):
     data = dataset(range(60))
-    told = r"batch_size is of all 3 workers of 1 devices together; expected a multiple of 3; got 32\."
+    told = r"batch_size is that of all 3 workers together; expected a multiple of 3; got 32\."
     with pytest.raises(SpecError, match=told):
         train_together(data, 3)
-    with pytest.raises(SpecError, match=r"of all 1 workers of 5 devices together; expected a multiple of 5; got 32\."):
+    with pytest.raises(SpecError, match=r"that of all 5 devices together; expected a multiple of 5; got 32\."):
         train(data, devices=5)
     with pytest.raises(SpecError, match=r"several workers share no batches; expected shared_by 1; got 2\."):
         train_together(data, 2, shared_by=2)
-    told = r"has too few samples for 2 workers of 1 devices; expected a batch of 64; got 60\. lower batch_size\."
+    told = r"has too few samples for 2 workers; expected a batch of 64; got 60\. lower batch_size\."
     with pytest.raises(DataError, match=told):
         train_together(data, 2, batch_size=64)

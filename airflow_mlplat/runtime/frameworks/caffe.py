@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from airflow_mlplat.data.adapters.caffe import fill_images
-from airflow_mlplat.errors import SpecError
 from airflow_mlplat.runtime.frameworks import prototxt
 from airflow_mlplat.runtime.frameworks.seeds import mixed_seed
 from airflow_mlplat.runtime.frameworks.survival import check_survival
@@ -38,10 +37,7 @@ class CaffeTrainer:
         build_file: Builds the net, or the net and a solver.
         options: Seed, threads, optimiser and the rest.
         classes: How many.
-        workers: One alone.
-
-    Raises:
-        SpecError: There are several workers or devices, or another precision than float32.
+        workers: One alone, as `stages.together` sees to.
     """
 
     group = Alone()
@@ -49,13 +45,6 @@ class CaffeTrainer:
     def __init__(
         self, build_file: BuildFile, options: TrainOptions, classes: int, workers: Workers = ONE_WORKER
     ) -> None:
-        for name, only, got in (
-            ("workers", 1, workers.count),
-            ("devices", 1, options.devices),
-            ("precision", "float32", options.precision),
-        ):
-            if got != only:
-                raise SpecError(f"{name} is for tensorflow and mxnet", expected=f"{only} with caffe", got=got)
         caffe = self._caffe = import_framework(options)
         self.versions = {"caffe": caffe.__version__}
         self._options, self._build_file = options, build_file

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from airflow_mlplat.errors import ConfigError
+from airflow_mlplat.runtime.frameworks.devices import warn_without_gpu
 from airflow_mlplat.stages.options import TrainOptions
 
 PLACES = {"bfloat16": "CPU", "float16": "GPU"}
@@ -44,7 +45,9 @@ def contexts(mx: Any, options: TrainOptions) -> list[Any]:
         ConfigError: There are fewer GPUs.
     """
     gpus = mx.context.num_gpus()
-    if gpus and gpus < options.devices:
+    if not gpus:
+        warn_without_gpu(options.devices)
+    elif gpus < options.devices:
         raise ConfigError("there are not so many GPUs", expected=f"devices {gpus} or fewer", got=options.devices)
     found = [(mx.gpu if gpus else mx.cpu)(number) for number in range(options.devices)]
     found[0].__enter__()  # for good: arrays that a build file makes, even in its own loop, go where the model is

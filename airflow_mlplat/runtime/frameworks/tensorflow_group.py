@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from airflow_mlplat.errors import BuildError, ConfigError, PlatformError
+from airflow_mlplat.runtime.frameworks.devices import warn_without_gpu
 from airflow_mlplat.stages.workers import Workers
 
 LOG = logging.getLogger("airflow_mlplat.runtime")
@@ -105,6 +106,7 @@ def _set_up(tf: Any, devices: int) -> str:
     """Have so many devices, and no others; returns their kind."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
+        warn_without_gpu(devices)
         if devices > 1:
             parts = [tf.config.LogicalDeviceConfiguration()] * devices
             tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], parts)
