@@ -203,14 +203,13 @@ class DockerLauncher(ContainerLauncher):
         """See `Launcher.cancel`."""
         directory, until = self.directory(handle), time.monotonic() + STOP_SECONDS + 0.5
         with told(f"cancel job {handle.job_key[:12]}"):
-            found = [one for one in self._workers(directory) if one is not None]
-            ours = [one for one in found if living(one)]
-            if ours:
-                directory.ask_to_end(by)  # all of them, at once
+            ours = [one for one in self._workers(directory) if one is not None and living(one)]
+            if not ours:
+                return
+            directory.ask_to_end(by)  # all of them, at once
             for one in ours:
                 self._end(one["Id"], handle, until)
-            if found:  # also where all had ended, and nobody had looked since
-                self._remove_network(directory)
+            self._remove_network(directory)
 
     def _end(self, container_id: str, handle: Handle, until: float) -> None:
         """Stop a container, also one that is only being started, to which a stop does nothing."""

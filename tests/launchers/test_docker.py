@@ -15,7 +15,6 @@ import pytest
 from airflow_mlplat.errors import BuildError, ConfigError, ContractError, JobDiedError, LaunchError
 from airflow_mlplat.launchers import DockerLauncher, JobState, Limits, code_version, docker
 from airflow_mlplat.launchers.container import CODE_LABEL, CONTRACT_LABEL, PYTHON
-from airflow_mlplat.launchers.docker_state import living
 from tests.launchers.suite import IMAGE, WORKER, LauncherSuite, of_workers, processes_of, spec, until
 from tests.launchers.workers_suite import WorkersSuite
 
@@ -106,14 +105,6 @@ class TestDockerLauncher(LauncherSuite, WorkersSuite):
             until(lambda: "reached" in launcher.logs(handle, 0)[0].lower())
             launcher.cancel(handle)
         assert launcher.logs(handle, 0)[0].startswith("not reached: ")
-
-    def test_their_network_goes_where_all_had_ended_when_they_were_cancelled(self, make, tmp_path):
-        launcher = make(tmp_path, command=lambda *_: [PYTHON, "-c", "pass"])
-        handle = launcher.submit(of_workers(2))
-        directory = launcher.directory(handle)
-        until(lambda: not any(living(one) for one in launcher._workers(directory)))
-        launcher.cancel(handle)
-        assert launcher.engine.networks(names=[launcher._container_name(directory)]) == []
 
     def test_workers_may_have_another_network_too(self, launcher):
         handle = launcher.submit(of_workers(2, seconds=60), Limits(network="bridge"))
