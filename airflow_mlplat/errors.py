@@ -24,6 +24,9 @@ A user error fails an Airflow task at once; a platform error leaves it to the ta
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class MlplatError(Exception):
     """Root of the tree: what went wrong, what was expected, what was found, and what to do about it.
@@ -50,6 +53,13 @@ class MlplatError(Exception):
     def __reduce__(self):
         """Survive pickling between processes, which would call the constructor with the message alone."""
         return _rebuild, (type(self), self.what, self.expected, self.got, self.fix)
+
+
+def did_you_mean(unknown: Iterable[object], known: Iterable[str]) -> str | None:
+    """A hint for names that are not known, where known ones look like them."""
+    names = list(known)
+    near = [f"{name!r}" for one in unknown for name in difflib.get_close_matches(str(one), names, 1, 0.5)]
+    return f"Did you mean {', '.join(near)}?" if near else None
 
 
 def _ended(sentence: str) -> str:

@@ -6,7 +6,7 @@ import inspect
 import pickle
 
 from airflow_mlplat import errors
-from airflow_mlplat.errors import DataError, MlplatError, PlatformError, UserError
+from airflow_mlplat.errors import DataError, MlplatError, PlatformError, UserError, did_you_mean
 
 
 def test_a_message_says_what_expected_got_and_what_to_do() -> None:
@@ -19,6 +19,11 @@ def test_no_full_stop_is_put_after_an_end() -> None:
     assert str(DataError("no 'epoch'", fix="Did you mean 'epochs'?")) == "no 'epoch'. Did you mean 'epochs'?"
     assert str(DataError("x fails", got="not found.", fix="mend it.")) == "x fails; got not found. mend it."
     assert str(DataError("job 1 failed: no 'epoch'. Did you mean 'epochs'?")).endswith("Did you mean 'epochs'?")
+
+
+def test_names_that_look_alike_are_hinted_at() -> None:
+    assert did_you_mean(["hostpath", "zzz"], ["hostPath", "nfs"]) == "Did you mean 'hostPath'?"
+    assert did_you_mean(["zzz"], ["hostPath", "nfs"]) is None
 
 
 def test_an_error_survives_pickling() -> None:

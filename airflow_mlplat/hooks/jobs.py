@@ -17,7 +17,7 @@ from airflow_mlplat.contract import JobResult, JobSpec, Ref, check_name
 from airflow_mlplat.errors import BuildError, CorruptionError, NotFoundError, SpecError
 from airflow_mlplat.hooks.launchers import launcher
 from airflow_mlplat.hooks.settings import Settings, load_settings
-from airflow_mlplat.launchers import Handle, Limits
+from airflow_mlplat.launchers import Handle, Limits, code_version
 from airflow_mlplat.launchers.create import check_framework
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ class JobHook(BaseHook):
         """
         from airflow_mlplat.stages.check import check_spec
 
-        check_spec(spec)
+        if spec.code_version == code_version():  # an image may have other code, which knows other options
+            check_spec(spec)
 
     def put_build_file(self, path: str | Path) -> str:
         """Store a user's build file; returns its SHA-256.

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 from airflow_mlplat.contract import JobSpec
 from airflow_mlplat.errors import ConfigError, LaunchError, SpecError
 from airflow_mlplat.hooks.settings import Settings
-from airflow_mlplat.launchers import DockerLauncher, KubernetesLauncher, Launcher, ProcessLauncher
-from airflow_mlplat.launchers.docker_errors import NO_ANSWER
+from airflow_mlplat.launchers import (
+    DockerLauncher,
+    KubernetesLauncher,
+    Launcher,
+    ProcessLauncher,
+    docker_errors,
+    kubernetes_errors,
+)
 from airflow_mlplat.launchers.kubernetes_options import read_options
 
 if TYPE_CHECKING:
@@ -69,15 +75,14 @@ def docker_engine(url: str) -> APIClient:
     try:
         from airflow.providers.docker.hooks.docker import DockerHook
     except ImportError as error:
-        fix = "pip install 'airflow-mlplat[docker]'"
-        raise ConfigError("the docker launcher needs Airflow's Docker provider", got=error, fix=fix) from error
+        raise docker_errors.no_provider(error) from error
     from airflow.sdk.exceptions import AirflowException
 
     try:
         return DockerHook(docker_conn_id=None, base_url=url).api_client
     except AirflowException as error:
         raise LaunchError(
-            f"the Docker Engine at {url} does not answer", got=str(error).rstrip("."), fix=NO_ANSWER
+            f"the Docker Engine at {url} does not answer", got=str(error).rstrip("."), fix=docker_errors.NO_ANSWER
         ) from error
 
 
@@ -93,8 +98,7 @@ def kubernetes_client(conn_id: str | None) -> ApiClient:
     try:
         from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
     except ImportError as error:
-        fix = "pip install 'airflow-mlplat[kubernetes]'"
-        raise ConfigError("the kubernetes launcher needs Airflow's Kubernetes provider", got=error, fix=fix) from error
+        raise kubernetes_errors.no_provider(error) from error
     from airflow.sdk.exceptions import AirflowException
     from kubernetes.config import ConfigException
 

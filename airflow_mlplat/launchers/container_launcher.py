@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from airflow_mlplat.contract import OUTBOX, WORKER_CHECKPOINTS, WORKERS, JobResult, JobSpec, digest
-from airflow_mlplat.errors import LaunchError
+from airflow_mlplat.errors import MlplatError
 from airflow_mlplat.launchers import container, ending
 from airflow_mlplat.launchers.base import Handle, Limits
 from airflow_mlplat.launchers.directory import JobDirectory
@@ -145,7 +145,7 @@ class ContainerLauncher(DirectoryLauncher):
                     swept.append(handle.job_key)
             except FileNotFoundError:  # removed meanwhile
                 continue
-            except (LaunchError, OSError) as error:  # a job may leave what cannot be removed; others are swept
+            except (MlplatError, OSError) as error:  # a job may leave what cannot be removed; others are swept
                 LOG.warning("Cannot sweep %s: %s", handle.directory, error)
         return swept
 

@@ -82,10 +82,10 @@ class DockerLauncher(ContainerLauncher):
 
     def image(self, framework: str | None, limits: Limits | None = None) -> Image:
         """See `Launcher.image`; the image's own digest. One that the engine has not is pulled."""
-        from docker.errors import ImageNotFound
-
         name = container.image_name(self._images, framework)
         with told(f"use image {name!r}"):
+            from docker.errors import ImageNotFound
+
             try:
                 found = self.engine.inspect_image(name)
             except ImageNotFound:
@@ -188,7 +188,7 @@ class DockerLauncher(ContainerLauncher):
 
     def release(self, directory: JobDirectory) -> None:
         """See `ContainerLauncher.release`."""
-        self._remove_network(directory)
+        self._end_all(directory)
 
     def died(self, directory: JobDirectory, job_key: str) -> MlplatError:
         """How the job ended, if need be by what the engine says of its container."""

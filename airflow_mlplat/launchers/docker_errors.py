@@ -76,6 +76,12 @@ NO_ANSWER = "see that it runs (docker info) and that this user may use it, or se
 """What to do where no engine answers."""
 
 
+def no_provider(error: ImportError) -> ConfigError:
+    """The error to raise where the extra is not installed."""
+    fix = "pip install 'airflow-mlplat[docker]'"
+    return ConfigError("the docker launcher needs Airflow's Docker provider", got=error, fix=fix)
+
+
 def refusal(error: Exception, doing: str) -> MlplatError:
     """The error to raise for what the engine, or its client, raised.
 
@@ -102,10 +108,16 @@ def _refused(said: str, doing: str) -> MlplatError:
 
 @contextmanager
 def told(doing: str) -> Iterator[None]:
-    """Turn what the engine and its client raise into errors of ours; see `refusal`."""
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
+    """Turn what the engine and its client raise into errors of ours; see `refusal`.
 
+    Raises:
+        ConfigError: Or there is no client.
+    """
+    try:
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+    except ImportError as error:
+        raise no_provider(error) from error
     try:
         yield
     except (DockerException, RequestException) as error:

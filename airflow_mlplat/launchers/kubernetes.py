@@ -266,11 +266,12 @@ class KubernetesLauncher(ContainerLauncher):
 
     def answer(self) -> None:
         """See `ContainerLauncher.answer`."""
-        self._jobs()
+        self.cluster.jobs(self._own, 1)
 
-    def _jobs(self) -> list[dict[str, Any]]:
-        """All that are this installation's, with those that only say so."""
-        return self.cluster.jobs(f"{INSTALLATION_LABEL}={self.installation}")
+    @property
+    def _own(self) -> str:
+        """Selects the Jobs that are this installation's, with those that only say so."""
+        return f"{INSTALLATION_LABEL}={self.installation}"
 
     def sweep(self, dry_run: bool = False) -> list[str]:
         """See `Launcher.sweep`; and of Jobs whose directories are gone, what is left of them in the cluster."""
@@ -278,7 +279,7 @@ class KubernetesLauncher(ContainerLauncher):
         if not (self.jobs / self.own_folder).exists():  # no pod was ever started, there may be no cluster at all
             return swept
         with told("look for jobs"):
-            for job in self._jobs():
+            for job in self.cluster.jobs(self._own):
                 key = (job["metadata"].get("annotations") or {}).get(JOB_LABEL, "")
                 # One without a key is somebody else's, with our labels.
                 if re.fullmatch("[0-9a-f]{64}", key) and not (self.jobs / key).exists():

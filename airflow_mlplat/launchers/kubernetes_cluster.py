@@ -56,9 +56,10 @@ class Cluster:
             raise
         return found
 
-    def jobs(self, selector: str) -> list[dict[str, Any]]:
-        """All Jobs with some labels."""
-        return _items(_asked(self._batch.list_namespaced_job, self._namespace, label_selector=selector))
+    def jobs(self, selector: str, most: int | None = None) -> list[dict[str, Any]]:
+        """All Jobs with some labels, or at most so many."""
+        asked = {"label_selector": selector, **({} if most is None else {"limit": most})}
+        return _items(_asked(self._batch.list_namespaced_job, self._namespace, **asked))
 
     def pods(self, job_uid: str) -> list[dict[str, Any]]:
         """All pods of a Job, the newest first."""

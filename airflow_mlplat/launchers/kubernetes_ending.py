@@ -23,6 +23,8 @@ FIXES = {
     "StartError|ContainerCannotRun": "see that its image is one of ours (make images), and memory_bytes enough",
 }
 """Pattern of what the cluster said → what to do."""
+_BEGUN = ("Completed", "Error", "OOMKilled")
+"""Reasons for the end of a container that was started: what it says then are its own words."""
 NOT_THE_VOLUME = "did not find its directory in the volume that its pod mounts"
 NOT_THE_VOLUME_FIX = (
     "mend volume or mounted_at in the file that MLPLAT_KUBERNETES names: volume must be what is mounted here at"
@@ -73,10 +75,11 @@ def running_seconds(pod: dict[str, Any]) -> float:
 def ending_of(pod: dict[str, Any], directory: JobDirectory) -> dict[str, Any]:
     """What `exit.json` would say, from the cluster's view of a pod that has ended."""
     terminated, launch = _state(pod).get("terminated", {}), read_json(directory.launch) or {}
-    code, told, said = terminated.get("exitCode"), _told(pod), (terminated.get("message") or "").strip()
+    code, told = terminated.get("exitCode"), _told(pod)
+    said = (terminated.get("message") or "").strip() if terminated.get("reason") in _BEGUN else ""
     ran = {"seconds": _ran_seconds(pod), "limits": launch.get("limits", Limits().to_json()), "said": said}
     if code == ExitCode.PLATFORM_ERROR and NOT_MOUNTED in said and not directory.log.exists():
-        return {"reason": "cluster", "told": NOT_THE_VOLUME, "user": True, "fix": NOT_THE_VOLUME_FIX, **ran}
+        return {"reason": "cluster", "told": NOT_THE_VOLUME, "user": False, "fix": NOT_THE_VOLUME_FIX, **ran}
     reason = "memory limit" if terminated.get("reason") == "OOMKilled" else "exited"
     fixes = [fix for text, fix in FIXES.items() if re.search(text, told or "")]
     return {
@@ -102,8 +105,7 @@ def _told(pod: dict[str, Any]) -> str | None:
     if is_lost(pod):
         return f"its node {pod['spec'].get('nodeName')} does not answer"
     said = [c for c in status.get("conditions") or [] if c["type"] == "DisruptionTarget" and c["status"] == "True"]
-    begun = terminated.get("reason") in ("Completed", "Error", "OOMKilled")
-    for told in (status, *said, {} if begun else terminated):
+    for told in (status, *said, {} if terminated.get("reason") in _BEGUN else terminated):
         if told.get("reason"):
             return f"{told['reason']}: {told.get('message', '')}".rstrip(": ")
     return None

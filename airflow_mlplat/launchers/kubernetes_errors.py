@@ -60,6 +60,12 @@ REFUSALS = (
 """Looked at in this order."""
 
 
+def no_provider(error: ImportError) -> ConfigError:
+    """The error to raise where the extra is not installed."""
+    fix = "pip install 'airflow-mlplat[kubernetes]'"
+    return ConfigError("the kubernetes launcher needs Airflow's Kubernetes provider", got=error, fix=fix)
+
+
 def refusal(error: Exception, doing: str) -> MlplatError:
     """The error to raise for what the server, or its client, raised.
 
@@ -92,10 +98,16 @@ def message(error: Any) -> str:
 
 @contextmanager
 def told(doing: str) -> Iterator[None]:
-    """Turn what the server and its client raise into errors of ours; see `refusal`."""
-    from kubernetes.client import ApiException
-    from urllib3.exceptions import HTTPError
+    """Turn what the server and its client raise into errors of ours; see `refusal`.
 
+    Raises:
+        ConfigError: Or there is no client.
+    """
+    try:
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+    except ImportError as error:
+        raise no_provider(error) from error
     try:
         yield
     except (ApiException, HTTPError) as error:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airflow_mlplat.errors import ConfigError
+from airflow_mlplat.errors import ConfigError, did_you_mean
 
 VOLUMES = (
     "awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "configMap", "csi", "downwardAPI",
@@ -69,7 +68,9 @@ class KubernetesOptions:
         for name, (valid, expected) in _VALID.items():
             value = getattr(self, name)
             if not valid(value):
-                fix = _did_you_mean(value, VOLUMES) if name in ("volume", "cache") else None
+                fix = (
+                    did_you_mean(value, VOLUMES) if name in ("volume", "cache") and isinstance(value, Mapping) else None
+                )
                 raise ConfigError(f"Kubernetes option {name} is not valid", expected=expected, got=repr(value), fix=fix)
         for framework, image in self.images.items():
             if not is_image(image):
@@ -112,13 +113,6 @@ def _is_volume(value: Any) -> bool:
     return (
         _maps_to(lambda source: isinstance(source, Mapping))(value) and len(value) == 1 and value.keys() <= set(VOLUMES)
     )
-
-
-def _did_you_mean(given: Any, known: Sequence[str]) -> str | None:
-    """A hint for each name that is not known, where one that is looks like it."""
-    unknown = [name for name in given if name not in known] if isinstance(given, Mapping) else []
-    near = [f"{name!r}" for one in unknown for name in difflib.get_close_matches(str(one), known, 1)]
-    return f"Did you mean {', '.join(near)}?" if near else None
 
 
 _VALID: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -179,10 +173,10 @@ def _check_fields(what: str, document: Any, known: list[str], needed: set[str]) 
     """Raise ConfigError where they are not those of the options, and say which are wrong."""
     if not isinstance(document, dict):
         raise ConfigError(f"{what} is no object", expected="{…}", got=type(document).__name__, fix=f"see {PAGE}")
-    unknown = ", ".join(repr(name) for name in document if name not in known)
+    unknown = [name for name in document if name not in known]
     if unknown:
-        fix = _did_you_mean(document, known)
-        raise ConfigError(f"{what} has unknown fields", expected=" | ".join(known), got=unknown, fix=fix)
+        fix, got = did_you_mean(unknown, known), ", ".join(map(repr, unknown))
+        raise ConfigError(f"{what} has unknown fields", expected=" | ".join(known), got=got, fix=fix)
     missing = [name for name in known if name in needed and name not in document]
     if missing:
         raise ConfigError(f"{what} lacks {', '.join(missing)}", fix=f"add it: {PAGE} shows one")

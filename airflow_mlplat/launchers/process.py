@@ -76,9 +76,7 @@ class ProcessLauncher(DirectoryLauncher):
             )
         limits = limits or Limits()
         _check_limits(limits)
-        if spec.workers > 1:
-            fix = "use containers: launcher='docker' or 'kubernetes'"
-            raise ConfigError("the process launcher runs jobs of one worker", got=spec.workers, fix=fix)
+        check_workers(spec.workers)
         directory = JobDirectory(self.jobs / spec.key)
         command = (self._command or self._runtime)(spec, directory.path)
         handle = self.handle(spec)
@@ -171,6 +169,13 @@ class ProcessLauncher(DirectoryLauncher):
     def _runtime(self, spec: JobSpec, directory: Path) -> list[str]:
         python = environment.interpreter(self.environments, spec.framework)
         return [str(python), "-m", "airflow_mlplat.runtime", str(directory / SPEC_FILE)]
+
+
+def check_workers(workers: int) -> None:
+    """Raise a ConfigError if a job is one of several workers."""
+    if workers > 1:
+        fix = "use containers: launcher='docker' or 'kubernetes'"
+        raise ConfigError("the process launcher runs jobs of one worker", got=workers, fix=fix)
 
 
 def _check_limits(limits: Limits) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_mlplat.contract import Ref
-from airflow_mlplat.errors import SpecError, UserError
+from airflow_mlplat.errors import SpecError, UserError, did_you_mean
 from airflow_mlplat.hooks.jobs import JobHook
 from airflow_mlplat.launchers import Limits
 
@@ -43,9 +42,8 @@ def limits_of(given: Mapping[str, Any] | None) -> Limits:
     known = {field.name for field in dataclasses.fields(Limits)}
     unknown = sorted(set(given or {}) - known)
     if unknown:
-        near = [f"{name!r}" for one in unknown for name in difflib.get_close_matches(one, known, 1, 0.5)]
-        fix = f"Did you mean {', '.join(near)}?" if near else None
-        raise SpecError("unknown limits", expected=" | ".join(sorted(known)), got=", ".join(unknown), fix=fix)
+        names, fix = sorted(known), did_you_mean(unknown, sorted(known))
+        raise SpecError("unknown limits", expected=" | ".join(names), got=", ".join(unknown), fix=fix)
     return Limits(**(given or {}))
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlplat.contract import JobSpec
-from airflow_mlplat.errors import ConfigError
 from airflow_mlplat.hooks.jobs import JobHook
+from airflow_mlplat.launchers.process import check_workers
 from airflow_mlplat.operators.job import JobOperator
 from airflow_mlplat.operators.task import as_ref, task_errors, whole_number
 
@@ -54,9 +54,8 @@ class TrainOperator(JobOperator):
         """See `JobOperator.execute`; what processes cannot do is told before a Python for them is looked for."""
         with task_errors():
             workers = whole_number("workers", self.workers)
-            if workers > 1 and self.launcher == "process":
-                fix = "use containers: launcher='docker' or 'kubernetes'"
-                raise ConfigError("the process launcher runs jobs of one worker", got=f"workers {workers}", fix=fix)
+            if self.launcher == "process":
+                check_workers(workers)
         return super().execute(context)
 
     def spec(self, hook: JobHook, partition: str) -> JobSpec:

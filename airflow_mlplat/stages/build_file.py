@@ -31,7 +31,9 @@ _NO_PACKAGE = (
     "{name!r} is not in the job's environment: install it into the framework's under MLPLAT_ENVIRONMENTS, "
     "or into an image of your own (docker/README.md)"
 )
-_NO_NETWORK = "A job in a container has no network, unless limits names one"
+_NO_NETWORK = (
+    "A job in a container has no network, unless limits names one (Docker), or the cluster's policies allow it"
+)
 
 
 class BuildFile:
@@ -181,8 +183,10 @@ def _no_package(error: BaseException) -> str | None:
 
 def _reached_nothing(error: BaseException | None) -> bool:
     """Whether it came of an address or a name that nothing leads to, such as weights that a library would download."""
-    while error is not None:
+    seen: set[int] = set()  # `raise error from error` makes a ring
+    while error is not None and id(error) not in seen:
         if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.ENETUNREACH:
             return True
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
     return False

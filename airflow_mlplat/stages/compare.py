@@ -9,7 +9,7 @@ import numpy as np
 
 from airflow_mlplat.errors import SpecError
 from airflow_mlplat.stages.evaluate import metrics, put_evaluation
-from airflow_mlplat.stages.gate import Contender, Verdict, decide
+from airflow_mlplat.stages.gate import Contender, Verdict, check_numbers, decide
 from airflow_mlplat.stages.job import Job, Outcome
 from airflow_mlplat.stages.params import FromParams
 from airflow_mlplat.stages.predictions import Predictions, load_predictions
@@ -26,6 +26,9 @@ class CompareOptions(FromParams):
 
     alpha: float = 0.05
     looks: int = 0
+
+    def __post_init__(self) -> None:
+        check_numbers(self.alpha, self.looks)
 
 
 def run(job: Job) -> Outcome:

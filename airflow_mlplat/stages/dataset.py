@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from airflow_mlplat.stages.dataset_options import DatasetOptions
 from airflow_mlplat.stages.decodable import Checked, check_span
 from airflow_mlplat.stages.job import Job, Outcome
 from airflow_mlplat.stages.unlisted import unlisted
+
+_LISTED = 20
+"""So many bad samples are in the log, one by one: of a dataset that is refused there is nothing else to look at."""
 
 
 def run(job: Job) -> Outcome:
@@ -34,6 +38,8 @@ def run(job: Job) -> Outcome:
         checked = check_span(job, ref)
         drops = sorted(checked.drops + unlisted(job, ref, checked, classes), key=lambda drop: drop["row"])
         parts.append(_Part(ref, document["partition"], _first_of_each_row(drops), checked))
+    for partition, bad in islice(((part.partition, drop) for part in parts for drop in part.drops), _LISTED):
+        job.log.warning("%r of %s is bad: %s", bad["key"], partition, bad["reason"])
     _check_limit(parts, options.max_bad_fraction)
     ref = _put(job, classes, parts)
     decoded = sum(part.checked.samples for part in parts if part.checked.fresh)

@@ -127,13 +127,18 @@ def decide(challengers: list[Contender], champion: Contender | None, alpha: floa
 def _check(challengers: list[Contender], champion: Contender | None, alpha: float, looks: int) -> None:
     if not challengers:
         raise SpecError("nothing to compare", expected="one challenger or more", got=0)
+    check_numbers(alpha, looks)
+    sizes = {len(one.correct) for one in [*challengers, *([champion] if champion else [])]}
+    if len(sizes) != 1 or 0 in sizes:
+        raise SpecError("contenders were not measured on the same samples", got=f"{sorted(sizes)} samples")
+
+
+def check_numbers(alpha: float, looks: int) -> None:
+    """Raise a SpecError if a level, or how often it was looked before, is none."""
     if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 < alpha < 1:
         raise SpecError("alpha must be a probability", expected="above 0, below 1", got=repr(alpha))
     if isinstance(looks, bool) or not isinstance(looks, int) or looks < 0:
         raise SpecError("looks must be a whole number", expected="0 or more", got=repr(looks))
-    sizes = {len(one.correct) for one in [*challengers, *([champion] if champion else [])]}
-    if len(sizes) != 1 or 0 in sizes:
-        raise SpecError("contenders were not measured on the same samples", got=f"{sorted(sizes)} samples")
 
 
 def _best(contenders: list[Contender]) -> Contender:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from typing import Any, TypeVar
 
-from airflow_mlplat.errors import SpecError
+from airflow_mlplat.errors import SpecError, did_you_mean
 
 Options = TypeVar("Options", bound="FromParams")
 EXAMPLE = "example"
@@ -43,7 +42,5 @@ class FromParams:
 
 
 def _advice(name: str, known: list[str]) -> str | None:
-    near = difflib.get_close_matches(name, known, 1)
-    if near:
-        return f"Did you mean {near[0]!r}?"
-    return "what build(params) shall get goes into 'params'" if "params" in known else None
+    advice = "what build(params) shall get goes into 'params'" if "params" in known else None
+    return did_you_mean([name], known) or advice

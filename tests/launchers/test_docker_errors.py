@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 docker_errors = pytest.importorskip("docker.errors", reason="the Docker SDK is not in the job half")
@@ -62,3 +64,9 @@ def test_a_pull_that_fails_on_the_way():
     pull(Engine({"status": "Downloading"}, {"status": "Done"}), "x")
     with pytest.raises(LaunchError, match=r"cannot use image 'x': the disk of the Docker Engine's machine is full"):
         pull(Engine({"status": "Downloading"}, {"error": "write /x: no space left on device"}), "x")
+
+
+def test_no_client(monkeypatch):
+    monkeypatch.setitem(sys.modules, "docker.errors", None)
+    with pytest.raises(ConfigError, match=r"needs Airflow's Docker provider; .*airflow-mlplat\[docker\]"), told("x"):
+        pass

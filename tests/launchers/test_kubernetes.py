@@ -363,7 +363,8 @@ class TestPodsThatCannotStart:
         message = rf"no node has room for it \(Unschedulable: .*Insufficient {resource}.*ask for less"
         self.told(launcher, JobDiedError, message, limits)
 
-    def test_what_it_waits_for_is_logged_once(self, make, tmp_path, caplog):
+    def test_what_it_waits_for_is_logged_once(self, make, tmp_path, caplog, monkeypatch):
+        monkeypatch.setattr(kubernetes, "SAY_SECONDS", 0)
         launcher = make(tmp_path)
         handle = launcher.submit(spec(), Limits(memory_bytes=1 << 50))
         until(lambda: launcher.state(handle) is JobState.RUNNING and "no node has room" in caplog.text, 40)
@@ -424,7 +425,7 @@ def test_a_volume_that_is_not_the_one_here(make, tmp_path, volume):
     handle = launcher.submit(spec())
     until(lambda: launcher.state(handle) is JobState.ENDED)
     with pytest.raises(
-        ConfigError, match=r"did not find its directory .*volume or mounted_at.*\n.*told/launch.json is"
+        JobDiedError, match=r"did not find its directory .*volume or mounted_at.*\n.*told/launch.json is"
     ):
         launcher.result(handle)
 

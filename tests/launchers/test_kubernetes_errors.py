@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -65,3 +66,9 @@ def test_no_answer(error):
 def test_others_pass():
     with pytest.raises(KeyError), told("look"):
         raise KeyError
+
+
+def test_no_client(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kubernetes.client", None)
+    with pytest.raises(ConfigError, match=r"Airflow's Kubernetes provider; .*airflow-mlplat\[kubernetes\]"), told("x"):
+        pass

@@ -78,5 +78,5 @@ def test_that_processes_have_one_worker_is_told_before_their_environment_is_look
     from airflow.sdk.exceptions import AirflowFailException
 
     monkeypatch.setenv("MLPLAT_ENVIRONMENTS", str(home / "none"))
-    with pytest.raises(AirflowFailException, match=r"the process launcher runs jobs of one worker; got workers 2\."):
+    with pytest.raises(AirflowFailException, match=r"the process launcher runs jobs of one worker; got 2\."):
         operator(build="net.py", partition="2026-01-31", workers="2").execute({})

@@ -129,6 +129,8 @@ def test_isolation_in_kubernetes(proof: Proof, cluster: Any, tmp_path: Path) -> 
         proof.row(secrets, what, "0", secrets == 0)
         home.attacked(proof, other, {**HOSTILE, **IN_KUBERNETES})
         launcher.cancel(other)
+        told = home.run(REACHES)
+        proof.row(said(told), "", "without a policy, it reaches the API server", "RuntimeError: connected" in told)
         networking, (alone, several) = NetworkingV1Api(client), page_policies()
         networking.create_namespaced_network_policy(namespace, alone)
         told = home.run(REACHES)

@@ -60,6 +60,7 @@ def test_train_is_there_or_not(file):
         ("def build():\n    pass", r"build\(params\) of .* file failed; got TypeError: build\(\) takes 0 positional"),
         ("import sys\ndef build(params):\n    sys.exit('no')", r"the build file, line 3 failed; got SystemExit: no\."),
         ("\0", r"null byte"),
+        ("def build(params):\n    try: 1 / 0\n    except Exception as e: raise e from e", r"got ZeroDivisionError"),
         ("import urllib.request\ndef build(params):\n    urllib.request.urlopen('http://nothing.invalid')",
          r"line 3 failed; got URLError: .*\. Look at: .*\. A job in a container has no network, unless limits"),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from airflow_mlplat.contract import JobSpec
 from airflow_mlplat.errors import SpecError
+from airflow_mlplat.stages import STAGES
 from airflow_mlplat.stages.check import OPTIONS, check_spec
 
 
@@ -28,6 +29,7 @@ def spec(stage="train", framework="tensorflow", workers=1, **params):
         ({"stage": "predict", "batch": 5}, "unknown option 'batch'"),
         ({"stage": "dataset", "max_bad_fraction": 2}, "max_bad_fraction must be a share"),
         ({"stage": "compare", "alfa": 0.1}, "unknown option 'alfa'"),
+        ({"stage": "compare", "alpha": 2}, "alpha must be a probability"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told(how, told):
@@ -38,4 +40,4 @@ def test_a_mistake_is_told(how, told):
 def test_what_is_right_passes_as_the_job_will_see_it():
     check_spec(spec(shape=(8, 8, 1), augment=({"name": "flip"},)))  # tuples become lists
     check_spec(spec("evaluate", None))
-    assert set(OPTIONS) == {"dataset", "train", "predict", "compare"}
+    assert set(OPTIONS) | {"evaluate"} == set(STAGES)

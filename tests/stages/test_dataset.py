@@ -71,6 +71,13 @@ def test_the_digest_is_golden(run, span):
     assert made.metrics == {"samples": 16, "dropped": {"undecodable": 1, "unknown label": 13}}
 
 
+def test_the_first_bad_samples_are_logged(run, span, caplog):
+    with pytest.raises(DataError):
+        run("dataset", inputs={"spans": [span(range(40), bad=range(5, 35))]})
+    told = [record.getMessage() for record in caplog.records if " is bad: " in record.getMessage()]
+    assert told == [f"'{row:05d}' of 2026-01-01 is bad: undecodable" for row in range(5, 25)]
+
+
 def test_too_many_bad_samples_fail(run, span):
     told = "too many bad samples; expected 1.00% at most (max_bad_fraction); got 2 of 10 (20.00%): "
     told += "'00003' of 2026-01-01 (undecodable), '00007' of 2026-01-01 (undecodable). mend them at the source"
