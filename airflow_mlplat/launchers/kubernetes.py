@@ -36,7 +36,7 @@ from airflow_mlplat.launchers.kubernetes_job import (
     worker_of,
 )
 from airflow_mlplat.launchers.kubernetes_options import KubernetesOptions
-from airflow_mlplat.launchers.kubernetes_pending import Waiting
+from airflow_mlplat.launchers.kubernetes_pending import EVENTS_SECONDS, Waiting
 from airflow_mlplat.launchers.start import Launch
 
 if TYPE_CHECKING:
@@ -202,9 +202,11 @@ class KubernetesLauncher(ContainerLauncher):
         return seen is not None and seen.life is not Life.ENDED
 
     def _say(self, job_key: str, waiting: Waiting | None) -> None:
-        """Log what a job waits for, once there is something to tell, and when that is something else, now and then."""
+        """Log what a job waits for, if that is not over at once, and when it is something else, now and then."""
+        if waiting is None or waiting.said is None or waiting.seconds < EVENTS_SECONDS:
+            return
         when, why = self._said.get(job_key, (-SAY_SECONDS, None))
-        if waiting is None or waiting.said is None or waiting.why == why or time.monotonic() - when < SAY_SECONDS:
+        if waiting.why == why or time.monotonic() - when < SAY_SECONDS:
             return
         self._said[job_key] = time.monotonic(), waiting.why
         LOG.warning(

@@ -118,7 +118,7 @@ HINDRANCES = (
 """Looked at in this order."""
 OTHERS = Hindrance("", None, False, "it was not started", "ask who runs the cluster: kubectl describe pod")
 EVENTS_SECONDS = 5
-"""How long a pod may be silent until the cluster's events are asked for."""
+"""How long a pod may be silent until the cluster's events are asked for; and wait until its task is told why."""
 
 
 def waiting(
