@@ -102,7 +102,8 @@ class TestDockerLauncher(LauncherSuite, WorkersSuite):
             port = str(server.getsockname()[1])
             launcher = make(tmp_path, command=lambda *_: [PYTHON, "-c", code, port])
             handle = launcher.submit(of_workers(2))
-            until(lambda: launcher.state(handle) is JobState.ENDED)
+            until(lambda: "reached" in launcher.logs(handle, 0)[0].lower())
+            until(lambda: launcher.state(handle) is JobState.ENDED)  # which removes their network
         assert launcher.logs(handle, 0)[0].startswith("not reached: ")
 
     def test_workers_may_have_another_network_too(self, launcher):
