@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -60,8 +61,20 @@ class JobTrigger(BaseTrigger):
         yield TriggerEvent({"handle": self.handle, "late": late})
 
     async def on_kill(self) -> None:
-        """End the job when its task is marked failed or cleared, or its run is deleted."""
+        """End the job when its task is marked failed or cleared, or its run is deleted, and log how it ended.
+
+        The triggerer cancels again with each of its rounds, about a second, until this is done; to end a container
+        takes longer.
+        """
+        ending = asyncio.ensure_future(asyncio.to_thread(self._end))
+        while not ending.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(ending)
+        self.log.warning("%s", ending.result())
+
+    def _end(self) -> str:
+        """End the job; returns how it ended."""
         handle = Handle.from_json(self.handle)
         launcher = JobHook().launcher(handle.launcher)
-        await asyncio.to_thread(launcher.cancel, handle, self.owner)
-        self.log.warning("%s", await asyncio.to_thread(last_words, launcher, handle))
+        launcher.cancel(handle, self.owner)
+        return last_words(launcher, handle)

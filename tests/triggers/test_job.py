@@ -64,6 +64,30 @@ def test_a_kill_cancels_the_job(submit) -> None:
     assert "was cancelled" in told[0]
 
 
+def test_how_a_job_ended_is_told_though_the_triggerer_cancels_again(submit, monkeypatch) -> None:
+    from airflow_mlplat.launchers import ProcessLauncher
+
+    trigger, cancel = submit("import time; time.sleep(600)"), ProcessLauncher.cancel
+    told: list[str] = []
+    trigger._log = type("Log", (), {"warning": staticmethod(lambda text, *args: told.append(text % args))})()
+
+    def slowly(*arguments) -> None:
+        time.sleep(0.5)
+        cancel(*arguments)
+
+    monkeypatch.setattr(ProcessLauncher, "cancel", slowly)
+
+    async def killed() -> None:
+        task = asyncio.ensure_future(trigger.on_kill())
+        for _ in range(2):
+            await asyncio.sleep(0.1)
+            task.cancel()
+        await task
+
+    asyncio.run(killed())
+    assert "was cancelled" in told[0]
+
+
 def test_a_job_whose_time_is_over_is_ended(submit) -> None:
     from airflow_mlplat.hooks.jobs import JobHook
     from airflow_mlplat.launchers import Handle, JobState
