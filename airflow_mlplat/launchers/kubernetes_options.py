@@ -68,9 +68,8 @@ class KubernetesOptions:
         for name, (valid, expected) in _VALID.items():
             value = getattr(self, name)
             if not valid(value):
-                fix = (
-                    did_you_mean(value, VOLUMES) if name in ("volume", "cache") and isinstance(value, Mapping) else None
-                )
+                is_source = name in ("volume", "cache") and isinstance(value, Mapping)
+                fix = did_you_mean(set(value) - set(VOLUMES), VOLUMES) if is_source else None
                 raise ConfigError(f"Kubernetes option {name} is not valid", expected=expected, got=repr(value), fix=fix)
         for framework, image in self.images.items():
             if not is_image(image):
