@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from typing import Any
 
 from airflow_mlplat.contract import JobResult, JobSpec, Ref
 from airflow_mlplat.errors import CorruptionError, MlplatError
@@ -47,7 +48,8 @@ def adopt(store: Store, outbox: Path, spec: JobSpec, result: JobResult) -> JobRe
         _check_outputs(spec, result)
     taken = _Outbox(store, outbox, spec)
     for ref in result.outputs.values():
-        taken.adopt(ref)
+        if not taken.adopt(ref) and spec.framework is not None and store.exists(ref):
+            _check_made(spec, ref, store.manifest(ref))
     if spec.framework is None:
         taken.adopt_findings()
     return store.put_result(result)
@@ -63,6 +65,25 @@ def _check_outputs(spec: JobSpec, result: JobResult) -> None:
         )
 
 
+def _check_made(spec: JobSpec, ref: Ref, document: dict[str, Any]) -> None:
+    """That it says to be made of what the job was given: predictions are found, and believed, by whose they are."""
+    inputs = {one for refs in spec.inputs.values() for one in refs}
+    parents = {Ref.from_json(parent) for parent in document["parents"]}
+    if parents != inputs:
+        raise CorruptionError(
+            f"{ref} has parents that are not the inputs of its job",
+            expected=sorted(map(str, inputs)),
+            got=sorted(map(str, parents)),
+        )
+    if spec.stage == "train":
+        expected: dict[str, Any] = {"framework": spec.framework}
+    else:
+        expected = {one.kind: one.digest for one in inputs}
+    found = {name: document.get(name) for name in expected}
+    if found != expected:
+        raise CorruptionError(f"{ref} says to be another job's", expected=expected, got=found)
+
+
 class _Outbox:
     """One job's outbox."""
 
@@ -71,11 +92,13 @@ class _Outbox:
         self._box = Store(LocalBackend(folder))
         self._seen: set[Ref] = set()
 
-    def adopt(self, ref: Ref) -> None:
-        """Take a manifest and what it names, if it is here."""
+    def adopt(self, ref: Ref) -> bool:
+        """Take a manifest and what it names, if it is here; whether it is."""
         path = layout.manifest_path(ref.kind, ref.digest)
-        if ref in self._seen or not self._has(path):
-            return  # it is in the store already, or `put_result` will say that it is not
+        if ref in self._seen:
+            return True
+        if not self._has(path):
+            return False  # it is in the store already, or `put_result` will say that it is not
         self._seen.add(ref)
         try:
             document = self._box.manifest(ref)
@@ -83,18 +106,16 @@ class _Outbox:
             raise
         except (MlplatError, ValueError, RecursionError) as error:
             raise CorruptionError(f"{path} of the outbox is no manifest of {ref}", got=error) from error
-        parents = [Ref.from_json(parent) for parent in document["parents"]]
         if self._spec.framework is None:
-            for parent in parents:
-                self.adopt(parent)
+            for parent in document["parents"]:
+                self.adopt(Ref.from_json(parent))
         else:
-            inputs = {one for refs in self._spec.inputs.values() for one in refs}
-            if not set(parents) <= inputs:
-                raise CorruptionError(f"{ref} has parents that are no inputs of its job", got=[str(p) for p in parents])
+            _check_made(self._spec, ref, document)
         for name in layout.named_files(document):
             if self._has(name, document=False):
                 self._take(name)
         self._store.put_manifest(document)
+        return True
 
     def adopt_findings(self) -> None:
         """Take results without outputs: stages keep there what they found out of an input."""

@@ -73,7 +73,7 @@ def test_a_result_that_is_worth_nothing_is_made_again(hook, tmp_path: Path, monk
     from airflow_mlplat.errors import MlplatError, StoreError
 
     spec = JobSpec("train", "x", hook.store.url, "c", "i", framework="mxnet")
-    model = {"format": 1, "kind": "model", "name": "x", "files": {}, "parents": []}
+    model = {"format": 1, "kind": "model", "name": "x", "framework": "mxnet", "files": {}, "parents": []}
     good = JobResult(spec.key, "train", {"model": hook.store.put_manifest(model)})
     results = {
         "another job's": dataclasses.replace(good, job_key="0" * 64),

@@ -15,8 +15,9 @@ SPEC = JobSpec("train", "second", "/store", "c", "i", framework="mxnet")
 OTHER = "2" * 64
 
 
-def manifest(name: str, files: dict[str, str], parents: tuple[Ref, ...] = (), kind: str = "model") -> dict:
-    return {"format": 1, "kind": kind, "name": name, "files": files, "parents": [ref.to_json() for ref in parents]}
+def manifest(name: str, files: dict[str, str], parents: tuple[Ref, ...] = (), kind: str = "model", **facts) -> dict:
+    parent = [ref.to_json() for ref in parents]
+    return {"format": 1, "kind": kind, "name": name, "framework": "mxnet", "files": files, "parents": parent, **facts}
 
 
 @pytest.fixture
@@ -110,9 +111,42 @@ def test_a_result_that_is_not_one_of_the_spec(store, job, spec, outbox, changes)
 
 
 def test_parents_that_were_no_inputs(store, job, spec, outbox):
-    parent = job.put_manifest(manifest("mine", {}))
-    with pytest.raises(CorruptionError, match="parents that are no inputs"):
-        adopt(store, outbox, spec, forged(job, spec, parents=(parent,)))
+    mine = job.put_manifest(manifest("mine", {}))
+    for parents in ((mine,), (mine, *spec.inputs["dataset"])):
+        with pytest.raises(CorruptionError, match="parents that are not the inputs"):
+            adopt(store, outbox, spec, forged(job, spec, parents=parents))
+
+
+@pytest.mark.parametrize("where", ["outbox", "store"])
+def test_inputs_that_are_concealed(store, job, spec, outbox, where):
+    """A model of no dataset has seen no test set."""
+    made = forged({"outbox": job, "store": store}[where], spec)
+    with pytest.raises(CorruptionError, match="parents that are not the inputs"):
+        adopt(store, outbox, spec, made)
+    assert list(store.backend.list("results")) == []
+
+
+def test_a_model_of_another_framework(store, job, spec, input_ref, outbox):
+    ref = job.put_manifest(manifest("second", {}, (input_ref,), framework="caffe"))
+    with pytest.raises(CorruptionError, match=r"says to be another job's; expected .*mxnet.* got .*caffe"):
+        adopt(store, outbox, spec, JobResult(spec.key, "train", {"model": ref}))
+
+
+@pytest.mark.parametrize("lie", ["nothing", "model", "dataset"])
+def test_predictions_are_those_of_the_model_that_was_asked(store, job, spec, outbox, lie):
+    """They are found by what they say of themselves: another model's would be judged by them."""
+    (dataset,) = spec.inputs["dataset"]
+    model = store.put_manifest(manifest("second", {}, (dataset,)))
+    spec = dataclasses.replace(spec, stage="predict", inputs={"model": [model], "dataset": [dataset]})
+    facts = {"model": model.digest, "dataset": dataset.digest, lie: OTHER}
+    ref = job.put_manifest(manifest("second", {}, (model, dataset), "predictions", **facts))
+    result = JobResult(spec.key, "predict", {"predictions": ref})
+    if lie == "nothing":
+        assert adopt(store, outbox, spec, result) == result
+    else:
+        with pytest.raises(CorruptionError, match="says to be another job's"):
+            adopt(store, outbox, spec, result)
+        assert not store.exists(ref)
 
 
 def test_a_file_that_is_not_what_its_name_says(store, spec, result, outbox):
