@@ -98,9 +98,10 @@ class JobOperator(BaseOperator):
             hook = JobHook()
             handle = Handle.from_json(event["handle"])
             launcher = hook.launcher(handle.launcher)
-            # Another task with the same key may have begun the job anew since; what is committed stays.
+            # Another task with the same key may have begun the job anew since; what is committed stays. If files of it
+            # are gone from the store, the job was for these.
             try:
-                result = hook.store.result(handle.job_key) or hook.commit(launcher, handle)
+                result = hook.store.reusable_result(handle.job_key) or hook.commit(launcher, handle)
             except JobDiedError:
                 if event.get("late"):
                     raise self._too_late(handle) from None

@@ -69,6 +69,12 @@ def test_the_main_job(run_dag, catalog, containers, home: Path, framework: str) 
     assert all(image.startswith("sha256:") for image in images)
     again = run_dag(launcher="docker", framework=framework, options=OPTIONS, limits={"memory_bytes": 2 << 30})
     assert again.log.count("Reused the result of job") == 5
+    files = catalog.artifact(catalog.alias("digits").digest).document["files"]
+    weights = home / "store/blobs" / files["weights.npz"]
+    weights.unlink()
+    mended = run_dag(launcher="docker", framework=framework, options=OPTIONS, limits={"memory_bytes": 2 << 30})
+    assert mended.log.count("Reused the result of job") == 4, mended.log[-5000:]
+    assert mended.state == "success" and weights.exists()
 
 
 def test_user_code_sees_its_inputs_and_nothing_else(run_dag, catalog, home: Path, tmp_path: Path) -> None:
