@@ -163,19 +163,24 @@ class ContainerLauncher(DirectoryLauncher):
         return time.time() - self.directory(handle).lease.stat().st_mtime
 
     def _sweep_one(self, handle: Handle, dry_run: bool) -> bool:
-        directory, ended_long_ago = self.directory(handle), self._age(handle) > self.keep_days * 86400
-        alive = self.alive(directory)
-        if dry_run:
-            return alive or ended_long_ago
-        if alive:
+        directory, kept = self.directory(handle), self.keep_days * 86400
+        if self.alive(directory):
+            # Submitted since it was listed: what starts a job, or finds it, renews its lease.
+            if self._age(handle) <= self.orphan_seconds + 60:
+                return False
             # The supervisor in the container ends itself; this is for one that is stuck.
-            self.cancel(handle)
+            if not dry_run:
+                self.cancel(handle)
             return True
-        if not ended_long_ago:
+        if dry_run:
+            return self._age(handle) > kept
+        if self._age(handle) <= kept:
             with self.told(f"release what job {handle.job_key[:12]} had"):
                 self.release(directory)
             return False
         with directory.submitting(), self.told(f"remove the container of job {handle.job_key[:12]}"):
+            if self._age(handle) <= kept:  # submitted meanwhile
+                return False
             self.remove(directory)
             remove_tree(directory.path)
         return True

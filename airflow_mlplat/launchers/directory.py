@@ -25,7 +25,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -119,7 +119,8 @@ class JobDirectory:
             return
         for path in (self.result, self.exit, self.log, self.supervisor_log, self.process, self.cancel):
             path.unlink(missing_ok=True)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        if self.scratch.exists():
+            remove_tree(self.scratch)
 
     def _clear_parts(self) -> None:
         others = [each.work for each in self.workers() if each.worker]
@@ -128,6 +129,8 @@ class JobDirectory:
                 remove_tree(folder)
         for folder in (self.told, self.work):
             folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(self.work, os.R_OK | os.W_OK | os.X_OK):  # it was the job's home
+            self.work.chmod(stat.S_IRWXU)
         for path in self.work.iterdir():
             folder_itself = path.is_dir() and not path.is_symlink()
             if folder_itself and path.name != CHECKPOINTS:

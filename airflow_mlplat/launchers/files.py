@@ -58,10 +58,10 @@ def remove_tree(folder: Path) -> None:
     Raises:
         OSError: It is somebody else's.
     """
-
     try:
         shutil.rmtree(folder)
     except PermissionError:
+        folder.chmod(stat.S_IRWXU)
         for path, folders, _ in os.walk(folder):  # each folder is entered after it was named by the one that has it
             for inner in (Path(path, name) for name in folders):
                 if not inner.is_symlink():

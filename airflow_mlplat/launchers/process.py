@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import site
 import sys
 import time
@@ -22,7 +21,7 @@ from airflow_mlplat.launchers.base import Handle, Image, JobState, Limits
 from airflow_mlplat.launchers.code_version import code_version
 from airflow_mlplat.launchers.directory import JobDirectory
 from airflow_mlplat.launchers.directory_launcher import DirectoryLauncher, fresh
-from airflow_mlplat.launchers.files import write_json
+from airflow_mlplat.launchers.files import remove_tree, write_json
 from airflow_mlplat.launchers.running import Running
 from airflow_mlplat.launchers.start import Launch, passed, prepare, start_supervisor
 
@@ -136,7 +135,7 @@ class ProcessLauncher(DirectoryLauncher):
                     swept.append(path.name)
             except FileNotFoundError:  # no job's directory, or removed meanwhile
                 continue
-            except LaunchError as error:
+            except (LaunchError, OSError) as error:  # a job may leave what cannot be removed; others are swept
                 LOG.warning("Cannot sweep %s: %s", path, error)
         if not dry_run and not any(JobDirectory(path).alive() for path in folders):
             job_half.forget(self._copies, self.keep_days)
@@ -195,7 +194,7 @@ def _remove(directory: JobDirectory) -> bool:
         if lock is None:
             return False
         try:
-            shutil.rmtree(directory.path)
+            remove_tree(directory.path)
         finally:
             os.close(lock)
         return True

@@ -83,6 +83,7 @@ with tempfile.TemporaryDirectory() as name:
     (folder / "a/outside").symlink_to(kept)
     (folder / "a/b").chmod(0)
     (folder / "a").chmod(0)
+    folder.chmod(0o500)
     secret = Path(name) / "unreadable"
     secret.touch(mode=0)
     assert read_json(secret) is None
