@@ -27,6 +27,14 @@ def store() -> Store:
     return open_store(load_settings().store)
 
 
+def given_files() -> set[str]:
+    """SHA-256 of the files, such as build files, that jobs of this installation were given."""
+    from airflow_mlplat.hooks.settings import load_settings
+    from airflow_mlplat.launchers.directory_launcher import given_files
+
+    return given_files(load_settings().jobs)
+
+
 def launchers() -> list[Launcher]:
     """All launchers of this installation."""
     from airflow_mlplat.hooks.launchers import launchers

@@ -18,7 +18,7 @@ def gc(args: Namespace) -> None:
     if not args.grace_seconds >= 0:  # nan too
         raise SpecError("--grace-seconds is no time", expected="seconds >= 0", got=args.grace_seconds)
     launchers, jobs, failed = places.launchers(), 0, []  # of settings that are wrong, before anything is removed
-    report = collect_garbage(places.store(), args.grace_seconds, args.dry_run)
+    report = collect_garbage(places.store(), args.grace_seconds, args.dry_run, places.given_files())
     for launcher in launchers:
         try:
             jobs += len(launcher.sweep(args.dry_run))

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from airflow_mlplat.contract import JobResult, JobSpec
+from airflow_mlplat.contract import SPEC_FILE, JobResult, JobSpec
 from airflow_mlplat.errors import ContractError, JobDiedError, LaunchError, MlplatError
 from airflow_mlplat.launchers import ending
 from airflow_mlplat.launchers.base import Handle
@@ -113,6 +113,12 @@ class DirectoryLauncher:
     def discard(self, handle: Handle) -> None:
         """See `Launcher.discard`."""
         self.directory(handle).result.unlink(missing_ok=True)
+
+
+def given_files(jobs: Path) -> set[str]:
+    """SHA-256 of the files that jobs were given whose directories are still there: no manifest names them yet."""
+    specs = (read_json(path) for path in jobs.glob(f"*/{SPEC_FILE}"))
+    return {sha256 for spec in specs if isinstance(spec, dict) for sha256 in spec["files"].values()}
 
 
 def fresh(directory: JobDirectory, spec: JobSpec, seconds: float = FRESH_SECONDS) -> bool:

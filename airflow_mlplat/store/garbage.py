@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,13 +28,16 @@ class GarbageReport:
     bytes: int
 
 
-def collect_garbage(store: Store, grace_seconds: float = 86400, dry_run: bool = False) -> GarbageReport:
+def collect_garbage(
+    store: Store, grace_seconds: float = 86400, dry_run: bool = False, wanted: Collection[str] = ()
+) -> GarbageReport:
     """Remove the shards, blobs and scratch files that no manifest names.
 
     Args:
         store: Which.
-        grace_seconds: Younger files stay, for their manifest may be on its way: longer than any job runs.
+        grace_seconds: Younger files stay, for their manifest may be on its way.
         dry_run: Only count.
+        wanted: SHA-256 of blobs that stay too: those that jobs were given.
 
     Raises:
         CorruptionError: A manifest is damaged, so that what it names cannot be told; nothing was removed.
@@ -43,7 +47,7 @@ def collect_garbage(store: Store, grace_seconds: float = 86400, dry_run: bool = 
     # the age of its files, which `delete` looks at again.
     folders = (layout.SHARDS, layout.BLOBS, SCRATCH)
     old = [entry for folder in folders for entry in store.backend.list(folder) if entry.modified < before]
-    named = _named(store) if old else set()
+    named = _named(store).union(map(layout.blob_path, wanted)) if old else set()
     files = size = 0
     for entry in old:
         if entry.path not in named and (dry_run or store.backend.delete(entry.path, before)):

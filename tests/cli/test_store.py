@@ -28,6 +28,14 @@ def test_gc(mlplat, world):
     assert not file.exists() and mlplat("fsck")[0] == 0
 
 
+def test_gc_leaves_what_a_job_was_given(mlplat, world):
+    file = garbage(world)
+    spec = world.home / "jobs" / ("1" * 64) / "spec.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"files": {"build.py": file.name}}))
+    assert mlplat("gc")[1] == "removed 0 files, 0 bytes; ended jobs: 0\n" and file.exists()
+
+
 def old_job(home, launcher, key):
     """The directory of a job that ended long ago, as its launcher leaves it."""
     told = home / "jobs" / key / "told"

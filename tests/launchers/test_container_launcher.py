@@ -16,6 +16,7 @@ from airflow_mlplat.launchers import JobState, Limits
 from airflow_mlplat.launchers.container import PYTHON, Mount
 from airflow_mlplat.launchers.container_launcher import ContainerLauncher
 from airflow_mlplat.launchers.directory import JobDirectory
+from airflow_mlplat.launchers.directory_launcher import given_files
 
 SPEC = JobSpec("test", "digits", "/store", code_version="c", image="image@sha256:1+gpu")
 
@@ -157,3 +158,44 @@ def test_an_engine_that_is_down_is_told_once_and_only_where_something_may_be_swe
     engine.down = False
     assert engine.sweep(dry_run=True) == engine.sweep() == [handle.job_key]
     assert engine.sweep(dry_run=True) == []
+
+
+@pytest.mark.parametrize("starts", [True, False], ids=["started", "found"])
+def test_a_job_that_is_submitted_during_a_sweep_stays(engine, starts):
+    handle = engine.submit(SPEC)
+    directory, engine.living = engine.directory(handle), not starts
+    os.utime(directory.lease, (0, 0))
+    engine.answer = lambda: engine.submit(SPEC)  # what is asked between the list of jobs and a look at each
+    assert engine.sweep() == []
+    assert directory.spec.exists() and "remove" not in engine.asked
+
+
+def test_a_job_that_is_submitted_while_the_sweep_waits_for_its_lock_stays(engine):
+    handle = engine.submit(SPEC)
+    directory = engine.directory(handle)
+    os.utime(directory.lease, (0, 0))
+
+    def ended(_):
+        engine.living = False
+        engine.submit(SPEC)  # right after this look
+        return False
+
+    engine.living, engine.alive = False, ended
+    assert engine.sweep() == []
+    assert directory.spec.exists() and "remove" not in engine.asked
+
+
+def test_a_job_may_take_its_own_rights_away(engine):
+    handle = engine.submit(SPEC)
+    work, engine.living = engine.directory(handle).work, False
+    (work / "kept/inner").mkdir(parents=True)
+    (work / "kept").chmod(0o500)
+    work.chmod(0)
+    engine.submit(SPEC)
+    assert not (work / "kept").exists()
+
+
+def test_the_files_of_jobs_whose_directories_are_there(engine):
+    assert given_files(engine.jobs) == set()
+    engine.submit(dataclasses.replace(SPEC, files={"build.py": "1" * 64}))
+    assert given_files(engine.jobs) == {"1" * 64}

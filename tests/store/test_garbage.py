@@ -97,3 +97,10 @@ def test_damaged_manifest_stops_it(full, age, flip):
 
 def test_empty_store(store):
     assert collect_garbage(store) == GarbageReport(0, 0)
+
+
+def test_what_jobs_want_stays(full, age):
+    wanted, other = full.put_blob(b"12345"), full.put_blob(b"1")
+    age()
+    assert collect_garbage(full, wanted={wanted}) == GarbageReport(1, 1)
+    assert full.blob(wanted) == b"12345" and not full.backend.exists(f"blobs/{other}")
