@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,8 @@ def read_npz(content: bytes, what: str) -> dict[str, np.ndarray]:
         # Not by numpy's own reader: of a broken file it leaves an object that complains when it is collected.
         with zipfile.ZipFile(io.BytesIO(content)) as file:
             return {name[: -len(".npy")]: _array(file.read(name)) for name in file.namelist()}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        # RuntimeError: a damaged directory may ask for a password, or for a method that zipfile does not know.
         raise CorruptionError(f"{what} is not a whole .npz file", got=error) from error
 
 

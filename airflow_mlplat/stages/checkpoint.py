@@ -54,6 +54,8 @@ class Checkpoints:
         content = npz_bytes({_PROGRESS: text, **{f"array/{k}": v for k, v in checkpoint.arrays.items()}})
         self._directory.mkdir(parents=True, exist_ok=True)
         path = self._directory / f"step-{checkpoint.step:012d}.npz"
+        for killed in self._directory.glob("step-*.part"):
+            killed.unlink()
         part = path.with_suffix(".part")
         with part.open("wb") as file:
             file.write(content)

@@ -74,3 +74,5 @@ def test_a_half_written_one_is_not_looked_at(checkpoints, tmp_path):
     checkpoints.write(made(10))
     (tmp_path / "checkpoints/step-000000000020.part").write_bytes(b"half")
     assert checkpoints.newest().step == 10
+    checkpoints.write(made(30))
+    assert files(tmp_path) == ["step-000000000010.npz", "step-000000000030.npz"]
