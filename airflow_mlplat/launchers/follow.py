@@ -26,21 +26,16 @@ def follow(launcher: Launcher, handle: Handle) -> Iterator[tuple[JobState, list[
         try:
             # The state first: what the job wrote before it ended is then in the log that is read after.
             now = launcher.state(handle)
-            text, offset = launcher.logs(handle, offset)
+            text, end = launcher.logs(handle, offset)
+            more = now is JobState.ENDED and bool(text) and bool(launcher.logs(handle, end)[0])
         except LaunchError:
             failing = time.monotonic() if failing is None else failing
             if time.monotonic() - failing > PATIENCE_SECONDS:
                 raise
             yield JobState.RUNNING, []
             continue
-        failing = None
-        if now is JobState.ENDED:
-            rest, offset = launcher.logs(handle, offset)
-            while rest:
-                yield JobState.RUNNING, text.splitlines()
-                text = rest
-                rest, offset = launcher.logs(handle, offset)
-            state = now
+        offset, failing = end, None
+        state = JobState.RUNNING if more else now
         yield state, text.splitlines()
 
 

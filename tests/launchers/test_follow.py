@@ -29,10 +29,10 @@ def test_every_line_is_told_once_and_the_last_look_says_that_it_ended(tmp_path: 
 
 
 class Flaky:
-    """A launcher whose engine is away for some looks."""
+    """A launcher whose engine is away for some looks, or for some reads of the log."""
 
-    def __init__(self, failures: int, log: str = "") -> None:
-        self.failures, self.log = failures, log
+    def __init__(self, failures: int, log: str = "", unread: tuple[int, ...] = ()) -> None:
+        self.failures, self.log, self.unread, self.reads = failures, log, unread, 0
 
     def state(self, handle):
         self.failures -= 1
@@ -41,6 +41,9 @@ class Flaky:
         return JobState.ENDED
 
     def logs(self, handle, offset):
+        self.reads += 1
+        if self.reads in self.unread:
+            raise LaunchError("the engine does not answer")
         part = self.log[offset : offset + 4]
         return part, offset + len(part)
 
@@ -60,3 +63,10 @@ def test_the_rest_of_a_long_log_comes_in_parts():
     assert looks == [
         (JobState.RUNNING, ["a", "b"]), (JobState.RUNNING, ["c", "d"]), (JobState.ENDED, ["e"])
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("unread", [(1,), (2,), (3, 4), (1, 2, 3, 4, 5)], ids=str)
+def test_an_engine_that_is_away_while_the_last_is_read(unread):
+    looks = list(follow(Flaky(0, "a\nb\nc\nd\ne\n", unread), None))
+    assert [line for _, lines in looks for line in lines] == ["a", "b", "c", "d", "e"]
+    assert [state for state, _ in looks].count(JobState.ENDED) == 1 and looks[-1][0] is JobState.ENDED
