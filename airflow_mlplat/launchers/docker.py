@@ -206,7 +206,8 @@ class DockerLauncher(ContainerLauncher):
             ours = [one for one in self._workers(directory) if one is not None and living(one)]
             if not ours:
                 return
-            directory.ask_to_end(by)  # all of them, at once
+            with contextlib.suppress(FileNotFoundError):  # somebody removed the directory
+                directory.ask_to_end(by)  # all of them, at once
             for one in ours:
                 self._end(one["Id"], handle, until)
             self._remove_network(directory)

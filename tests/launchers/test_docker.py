@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -203,6 +204,13 @@ class TestDockerLauncher(LauncherSuite, WorkersSuite):
         launcher.engine.stop(self.inspect(launcher, handle)["Id"], timeout=5)
         with pytest.raises(JobDiedError, match="was stopped from outside"):
             launcher.result(handle)
+
+    def test_cancel_of_a_job_whose_directory_somebody_removed(self, launcher):
+        handle = launcher.submit(spec(seconds=60))
+        self.ready(launcher, handle)
+        shutil.rmtree(handle.directory)
+        launcher.cancel(handle)
+        assert not self.inspect(launcher, handle)["State"]["Running"]
 
     def test_a_container_that_somebody_removed(self, launcher):
         handle = launcher.submit(spec(seconds=60))
