@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from airflow_mlplat.hooks.jobs import JobHook
 from airflow_mlplat.hooks.partition import resolve_partition
 from airflow_mlplat.operators.job import JobOperator
 from airflow_mlplat.operators.task import task_errors
-from airflow_mlplat.triggers.window import WindowTrigger
+from airflow_mlplat.triggers.window import POLL_SECONDS, WindowTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -73,6 +74,9 @@ class BuildDatasetOperator(JobOperator):
                 "Waiting for %d of %d spans of %s: %s. Bridge these days; execution_timeout= bounds the wait. %s",
                 len(missing), len(days), self.dataset, ", ".join(missing[:5]), hook.say_known("span", self.dataset),
             )  # fmt: skip
+            if not self.deferrable:
+                self._wait_for(days, hook)
+                return super().execute(context)
             trigger = WindowTrigger(self.dataset, days)
             # Resumes here: by then the window is whole.
             self.defer(trigger=trigger, method_name="execute_window", timeout=self.execution_timeout)
@@ -81,6 +85,11 @@ class BuildDatasetOperator(JobOperator):
     def execute_window(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on once the window is whole."""
         return self.execute(context)
+
+    def _wait_for(self, days: list[str], hook: JobHook) -> None:
+        with task_errors():
+            while hook.missing_spans(self.dataset, days):
+                time.sleep(POLL_SECONDS)
 
     def days(self, partition: str) -> list[str]:
         """The window's partitions, ascending."""

@@ -10,6 +10,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_mlplat.hooks.jobs import JobHook
 
+POLL_SECONDS = 2.0
+
 
 class WindowTrigger(BaseTrigger):
     """Fire when the catalog has a span for each partition.
@@ -20,7 +22,7 @@ class WindowTrigger(BaseTrigger):
         poll_seconds: Between two looks at the catalog, in seconds.
     """
 
-    def __init__(self, dataset: str, partitions: list[str], poll_seconds: float = 2.0) -> None:
+    def __init__(self, dataset: str, partitions: list[str], poll_seconds: float = POLL_SECONDS) -> None:
         super().__init__()
         self.dataset, self.partitions, self.poll_seconds = dataset, partitions, poll_seconds
 

@@ -72,3 +72,18 @@ def test_a_window_with_a_hole_is_waited_for(home: Path) -> None:
         operator().execute(context)
     assert deferred.value.trigger.serialize()[1]["partitions"] == ["2026-01-03", "2026-01-04"]
     assert deferred.value.method_name == "execute_window"
+
+
+def test_without_a_triggerer_the_worker_waits(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_mlplat.hooks.jobs import JobHook
+    from airflow_mlplat.operators.job import JobOperator
+
+    found, waited = iter([["2026-01-03"], ["2026-01-03"], []]), []
+    monkeypatch.setattr(JobHook, "missing_spans", lambda *_: next(found))
+    monkeypatch.setattr("airflow_mlplat.operators.dataset.time.sleep", waited.append)
+    monkeypatch.setattr(JobOperator, "execute", lambda *_: {"built": True})
+    task = operator()
+    task.deferrable = False
+    context = {"params": {}, "dag_run": SimpleNamespace(partition_key="2026-01-04")}
+    assert task.execute(context) == {"built": True}
+    assert waited == [2.0]
