@@ -63,18 +63,26 @@ def row_of(record: Record, numbers: dict[str, int], locate: Callable[[Any], str 
         nameless = bad.reason == NO_KEY and isinstance(record.media, str)
         fault = BadRecord(bad.reason, f"its media is {record.media!r}") if nameless else bad
     metadata = _canonical({name: json_value(value) for name, value in record.metadata.items()})
+    if fault is None:
+        broken = [what for what, it in (("metadata", metadata), ("media", media)) if it != _valid(it)]
+        fault = BadRecord(MALFORMED, f"its {broken[0]} hold no valid Unicode") if broken else None
     content = _content(record, metadata)
     mark = watermark_text(record.watermark)
     return Row(
         key=key,
         content=content,
-        version=content if mark is None else hashlib.sha256(content + mark.encode()).digest(),
+        version=content if mark is None else hashlib.sha256(content + mark.encode(errors="surrogatepass")).digest(),
         label=label,
         media=None if fault else media,
-        metadata=metadata,
+        metadata=_valid(metadata),
         reason=fault.reason if fault else None,
-        detail=fault.detail if fault else "",
+        detail=_valid(fault.detail) if fault else "",
     )
+
+
+def _valid(value: Any) -> Any:
+    """A text with lone surrogates, which UTF-8 has not, escaped as JSON does; anything else as it is."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _content(record: Record, metadata: str) -> bytes:

@@ -32,11 +32,17 @@ def test_a_good_record():
         ({"media": None}, "missing media"),
         ({"media": ""}, "missing media"),
         ({"problem": "line 3 is short"}, "malformed row"),
+        ({"problem": "\ud800"}, "malformed row"),
+        ({"media": "\ud800.png"}, "malformed row"),
+        ({"metadata": {"by": "\ud800"}}, "malformed row"),
+        ({"key": None, "watermark": "\ud800"}, "no key"),
     ],
 )
 def test_bad_records_have_a_reason_and_no_media(changes, reason):
     found = row(**changes)
     assert found.reason == reason and found.media is None
+    assert (found.metadata + found.detail).encode()  # what cannot be stored would stop the bridge
+    json.loads(found.metadata)
 
 
 def test_a_record_without_key_can_be_found_by_its_media():
