@@ -34,7 +34,7 @@ _GRACE = Arg(
     default=86400.0,
 )
 _MODEL = Arg(("name",), help="Name of the model, `fashion` or `fashion@champion`")
-_FRAMEWORK = Arg(("framework",), help="tensorflow or mxnet")
+_FRAMEWORK = Arg(("framework",), help="tensorflow, mxnet or caffe")
 _EXPECTED = Arg(("--expected",), help="Only if this digest (its first 6 digits will do) is still the champion")
 _SPANS = Arg(("--spans",), help="List spans, which bridges and imports make", action="store_true")
 _IMPORT = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ def load_settings() -> Settings:
         orphan_seconds = float(orphan)
     except ValueError:
         orphan_seconds = 0.0
-    if orphan_seconds <= 0:
+    if not 0 < orphan_seconds < math.inf:  # nan neither
         raise ConfigError("MLPLAT_ORPHAN_SECONDS is not a time", expected="seconds > 0", got=repr(orphan))
     cache_bytes = os.environ.get(CACHE_BYTES) or str(20 << 30)
     if not cache_bytes.isdecimal() or not int(cache_bytes):

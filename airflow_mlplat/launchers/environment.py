@@ -53,7 +53,8 @@ def image(environments: Path | None, framework: str | None) -> str:
         version = platform.python_version()
     else:
         home = python.parent.parent
-        names = set(_distributions(home.glob("lib*/python*/site-packages"))) | _listed(home)
+        folders = [*home.glob("lib*/python*/site-packages"), *home.glob("root/usr/local/lib/python*/dist-packages")]
+        names = set(_distributions(folders)) | _listed(home)  # the latter folder is that of Caffe's
         version = _version(home)
     return digest({"python": version, "packages": sorted(n for n in names if not n.startswith(OWN_PACKAGE))})
 

@@ -41,7 +41,7 @@ def test_each_place_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.job_variables == {"MLPLAT_CACHE": "/x/MLPLAT_CACHE", "MLPLAT_CACHE_BYTES": "7"}
 
 
-@pytest.mark.parametrize("value", ["soon", "-1", "0"])
+@pytest.mark.parametrize("value", ["soon", "-1", "0", "nan", "inf"])
 def test_a_wrong_time_is_told(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("MLPLAT_ORPHAN_SECONDS", value)
     with pytest.raises(ConfigError, match=f"not a time; expected seconds > 0; got '{value}'"):

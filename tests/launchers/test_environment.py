@@ -45,6 +45,13 @@ def test_what_it_says_of_itself_is_part_of_the_image(environments):
     assert len({before, first, image(environments, "tensorflow")}) == 3
 
 
+def test_a_package_more_in_caffes_own_folder(environments):
+    before = image(environments, "tensorflow")
+    own = environments / "tensorflow/root/usr/local/lib/python3.9/dist-packages"
+    (own / "scikit_learn-1.0.dist-info").mkdir(parents=True)
+    assert image(environments, "tensorflow") != before
+
+
 def test_through_a_link_to_the_environment(environments):
     """As `create` makes them: the link may lead elsewhere while a job runs, its Python's path may not."""
     before = image(environments, "tensorflow")
