@@ -24,7 +24,7 @@ prove: setup       ## the promises, each by a proof; K="name other-name" runs so
 	scripts/setup job-half jax caffe bench
 	$(PYTHON) -m pytest -s --timeout=5400 tests/proofs --proofs "$(K)" $(PROVE_OPTIONS)
 bench: setup       ## our loader and cache beside their peers, into benchmarks/results; quiet machines only
-	scripts/setup bench
+	scripts/setup job-half bench
 	.venvs/bench/bin/python -m benchmarks
 check: setup       ## format, lint, types
 	.venv/bin/ruff format --check .
