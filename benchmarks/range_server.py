@@ -118,17 +118,24 @@ class Handler(BaseHTTPRequestHandler):
     def _pour(self, file, start: int, stop: int) -> None:
         began, first = time.monotonic(), start
         while start < stop:
-            count = os.sendfile(self.connection.fileno(), file.fileno(), start, min(PIECE_BYTES, stop - start))
+            piece, count = min(PIECE_BYTES, stop - start), 0
+            self._count(piece)  # before it is sent: whoever has read it finds it counted
+            try:
+                count = os.sendfile(self.connection.fileno(), file.fileno(), start, piece)
+            finally:
+                self._count(count - piece)
             if not count:
                 self.close_connection = True  # the file became shorter
                 return
             start += count
-            with self.server.lock:
-                self.server.sent += count
             if self.server.bandwidth:
                 early = began + (start - first) / self.server.bandwidth - time.monotonic()
                 if early > 0:
                     time.sleep(early)
+
+    def _count(self, sent: int) -> None:
+        with self.server.lock:
+            self.server.sent += sent
 
 
 def main() -> None:
