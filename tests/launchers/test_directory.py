@@ -126,3 +126,24 @@ def test_checkpoints_that_are_a_link_are_none(tmp_path):
     (directory.work / "checkpoints").symlink_to(tmp_path)
     directory.clear()
     assert list(directory.work.iterdir()) == []
+
+
+LOCKED = """
+import os, tempfile
+from pathlib import Path
+from airflow_mlplat.launchers.directory import JobDirectory
+if os.geteuid() == 0:
+    os.setuid(65532)  # root is refused nothing; once all is imported: the package may be where nobody else may go
+with tempfile.TemporaryDirectory() as name:
+    for apart in (True, False):
+        directory = JobDirectory(Path(name) / str(apart), apart=apart)
+        (directory.scratch / "kept/inner").mkdir(parents=True)
+        for folder in (directory.scratch / "kept", directory.scratch, *[directory.work] * apart):
+            folder.chmod(0o500 if folder.name == "kept" else 0)
+        directory.clear()
+        assert not directory.scratch.exists()
+"""
+
+
+def test_a_job_may_take_its_own_rights_away():
+    assert subprocess.run([sys.executable, "-c", LOCKED], check=False).returncode == 0
