@@ -33,4 +33,4 @@ check: setup       ## format, lint, types
 lock:              ## after a change of dependencies
 	uv lock
 clean: down        ## remove everything that any target made
-	rm -rf .venv .venvs .tools .mlplat .services build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venvs .tools .mlplat .services build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis airflow_mlplat/data/compiled/*.so

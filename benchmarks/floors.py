@@ -1,4 +1,4 @@
-"""What no loader can beat: the work itself, without a format, an order or a hand-over."""
+"""What a loader is measured by: the work itself as libraries do it, without a format, an order or a hand-over."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 from PIL import Image
 
+from airflow_mlplat.data.compiled.library import LIBRARY, library
 from airflow_mlplat.data.decode import decode
 from airflow_mlplat.runtime.runner import load_trainer
 
@@ -22,4 +23,5 @@ if __name__ == "__main__":
     file = io.BytesIO()
     Image.fromarray(square).save(file, "PNG")
     assert np.array_equal(decode(file.getvalue(), (8, 8, 1))[:, :, 0], square), "pixels are not what was encoded"
+    assert library() is not None or not LIBRARY.exists(), "what is compiled does not load here"
     print(f"{name}: Python {sys.version.split()[0]}, numpy {np.__version__}")

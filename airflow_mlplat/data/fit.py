@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from airflow_mlplat.data.compiled.linear import resized_linear
+from airflow_mlplat.data.compiled.resample import resampled
 from airflow_mlplat.data.opencv import installed_opencv, opencv
 from airflow_mlplat.errors import SpecError
 
@@ -14,7 +16,7 @@ Shape = tuple[int, int, int]
 FILTERS = {"nearest": 0, "box": 4, "bilinear": 2, "bicubic": 3, "lanczos": 1}
 """How Pillow resizes → its number, whose name moved between its versions. All but `nearest` are antialiased."""
 OPENCV_FILTERS = {"linear": 1, "area": 3}
-"""How OpenCV resizes → its number: `linear` is several times faster than Pillow's, and not antialiased."""
+"""How OpenCV resizes → its number: `linear` is not antialiased, and several times as fast as Pillow's."""
 
 
 def check_target(shape: Shape, resize: str, fit: str = "stretch") -> None:
@@ -60,19 +62,23 @@ def resized(image: np.ndarray, target: np.ndarray, resize: str) -> None:
     elif resize in OPENCV_FILTERS:
         _by_opencv(image, target, resize)
     else:
-        _by_pillow(image, target, FILTERS[resize])
+        _by_pillow(image, target, resize)
 
 
 def _by_opencv(image: np.ndarray, target: np.ndarray, resize: str) -> None:
     height, width, _ = target.shape
     how = OPENCV_FILTERS[resize]
     cv2 = installed_opencv() or opencv(f"resize {resize!r}")
+    if resize == "linear" and resized_linear(image, target):
+        return
     found = cv2.resize(image, (width, height), dst=target, interpolation=how)
     if found is not target:  # it does not take every array as it is
         target[...] = found.reshape(target.shape)
 
 
-def _by_pillow(image: np.ndarray, target: np.ndarray, number: int) -> None:
+def _by_pillow(image: np.ndarray, target: np.ndarray, resize: str) -> None:
+    if resampled(image, target, resize):
+        return
     from PIL import Image
 
     height, width, channels = target.shape
@@ -80,7 +86,7 @@ def _by_pillow(image: np.ndarray, target: np.ndarray, number: int) -> None:
     # Across, then down: in which order Pillow does both at once depends on its version, and so do the pixels.
     for size in ((width, made.height), (width, height)):
         if made.size != size:
-            made = made.resize(size, number)
+            made = made.resize(size, FILTERS[resize])
     target[...] = np.asarray(made, np.uint8).reshape(target.shape)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent
@@ -13,7 +14,7 @@ JOB_HALF = ("contract.py", "errors.py", "store", "data", "stages", "runtime")
 
 @functools.cache
 def code_version(package: Path = PACKAGE) -> str:
-    """SHA-256 over the relative paths and bytes of the job half's Python files; computed once per process.
+    """SHA-256 over the relative paths and bytes of the job half's source files; computed once per process.
 
     Args:
         package: The package's folder.
@@ -26,9 +27,16 @@ def code_version(package: Path = PACKAGE) -> str:
 
 
 def source_files(package: Path) -> list[Path]:
-    """The job half's Python files, in the order of their digest."""
-    files = []
-    for name in JOB_HALF:
-        top = package / name
-        files += sorted(top.rglob("*.py")) if top.is_dir() else [top]
-    return files
+    """The job half's Python and C files, in the order of their digest."""
+    return _files(package, (".c", ".py"))
+
+
+def compiled_files(package: Path) -> list[Path]:
+    """What its C files were compiled to, if they were. Not a part of the digest: without them jobs do the same."""
+    return _files(package, (".so",))
+
+
+def _files(package: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    tops = [package / name for name in JOB_HALF]
+    files = (sorted(top.rglob("*")) if top.is_dir() else [top] for top in tops)
+    return [path for path in itertools.chain.from_iterable(files) if path.suffix in suffixes]

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from airflow_mlplat.errors import LaunchError
-from airflow_mlplat.launchers.code_version import PACKAGE, code_version, source_files
+from airflow_mlplat.launchers.code_version import PACKAGE, code_version, compiled_files, source_files
 
 
 def supply(folder: Path, version: str | None = None, package: Path = PACKAGE) -> Path:
@@ -37,7 +37,7 @@ def supply(folder: Path, version: str | None = None, package: Path = PACKAGE) ->
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         copy = Path(scratch) / "copy"
-        for path in [package / "__init__.py", *source_files(package)]:
+        for path in [package / "__init__.py", *source_files(package), *compiled_files(package)]:
             place = copy / package.name / path.relative_to(package)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)

@@ -25,6 +25,15 @@ def test_the_copy_is_of_that_version_and_can_be_imported(tmp_path):
     assert not (copy / "airflow_mlplat/launchers").exists()
 
 
+def test_what_is_compiled_comes_with_it(root, tmp_path):
+    package = shutil.copytree(root / "airflow_mlplat", tmp_path / "airflow_mlplat")
+    library = package / "data/compiled/libresize.so"
+    library.write_bytes(b"compiled")
+    copy = supply(tmp_path / "copies", code_version(package), package)
+    assert (copy / library.relative_to(tmp_path)).read_bytes() == b"compiled"
+    assert not list(copy.rglob("*.md"))
+
+
 def test_it_is_made_once(tmp_path):
     copy = supply(tmp_path)
     (copy / "mark").touch()

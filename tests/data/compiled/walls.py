@@ -1,0 +1,32 @@
+"""Memory between pages that end the process when they are touched."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import mmap
+
+import numpy as np
+
+from airflow_mlplat.data.fit import fitted
+
+PAGE = mmap.PAGESIZE
+SIDES = ((7, 2), (40, 61), (3, 90), (1, 5), (9, 4), (1, 2), (33, 31))
+
+
+def walled(size: int) -> np.ndarray:
+    """uint8 (size,) of zeros that ends where memory ends."""
+    pages = -(-size // PAGE)
+    memory = mmap.mmap(-1, (pages + 1) * PAGE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    if ctypes.CDLL(None, use_errno=True).mprotect(ctypes.c_void_p(start + pages * PAGE), PAGE, 0):  # PROT_NONE
+        raise OSError(ctypes.get_errno(), "mprotect")
+    return np.frombuffer(memory, np.uint8)[pages * PAGE - size : pages * PAGE]
+
+
+def within_walls(resize: str) -> None:
+    """Resize images that end there into images that end there."""
+    for size, target, channels in itertools.product(SIDES, SIDES, (1, 3)):
+        image, found = (walled(r * c * channels).reshape(r, c, channels) for r, c in (size, target))
+        image[...] = np.random.RandomState(0).randint(0, 256, image.shape)
+        fitted(image, found.shape, resize, out=found)
