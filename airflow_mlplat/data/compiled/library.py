@@ -15,13 +15,13 @@ LIBRARY = Path(__file__).with_name("libresize.so")
 @lru_cache(maxsize=1)
 def library() -> Any:
     """Its functions; None if it was not compiled, or for another machine."""
+    pointer, number = ctypes.c_void_p, ctypes.c_int
     try:
         found = ctypes.CDLL(str(LIBRARY))
-    except OSError:
+        found.mlplat_resize_linear.argtypes = [pointer, number, number, pointer, number, number]
+        found.mlplat_resample.argtypes = [pointer, number, number, number, pointer, pointer, pointer]
+    except (OSError, AttributeError):  # none, or of an older source
         return None
-    pointer, number = ctypes.c_void_p, ctypes.c_int
-    found.mlplat_resize_linear.argtypes = [pointer, number, number, pointer, number, number]
-    found.mlplat_resample.argtypes = [pointer, number, number, number, pointer, pointer, pointer]
     return found if found.mlplat_runs_here() else None
 
 

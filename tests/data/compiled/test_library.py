@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _ctypes
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,11 +56,11 @@ def test_memory_around_the_target_stays(resize):
         assert (batch[0] == 7).all() and (batch[2] == 7).all()
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a library"])
+@pytest.mark.parametrize("content", [None, b"", b"not a library", "another library"])
 @pytest.mark.parametrize("resize", RESIZE)
 def test_without_it_pixels_are_the_same(absent, monkeypatch, resize, content):
     if content is not None:
-        absent.write_bytes(content)
+        absent.write_bytes(Path(_ctypes.__file__).read_bytes() if isinstance(content, str) else content)
     shapes = [(33, 91, 3), (224, 9, 3), (25, 35, 3), (50, 70, 3)]
     slow = [fitted(NOISE, shape, resize) for shape in shapes]
     assert library() is None
