@@ -8,21 +8,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from airflow_mlplat.data.compiled.library import library
 from airflow_mlplat.data.compiled.resample import BITS, FILTERS, places, resampled
 from airflow_mlplat.data.fit import FILTERS as PILLOWS
+from tests.data.compiled.walls import noise
 
 sides = st.one_of(st.integers(1, 12), st.integers(1, 400))
 
 
-@pytest.fixture(autouse=True)
-def compiled():
-    if library() is None:
-        pytest.skip("nothing is compiled: scripts/compile says why")
-
-
-def noise(*shape, seed=0):
-    return np.random.RandomState(seed).randint(0, 256, shape).astype(np.uint8)
+pytestmark = pytest.mark.usefixtures("compiled")
 
 
 def by_pillow(image, rows, columns, resize):

@@ -1,4 +1,4 @@
-"""Memory between pages that end the process when they are touched."""
+"""Images of noise, and memory before a page that ends the process when it is touched."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from airflow_mlplat.data.fit import fitted
 
 PAGE = mmap.PAGESIZE
 SIDES = ((7, 2), (40, 61), (3, 90), (1, 5), (9, 4), (1, 2), (33, 31))
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    """uint8 of a shape, the same on every numpy."""
+    return np.random.RandomState(seed).randint(0, 256, shape).astype(np.uint8)
 
 
 def walled(size: int) -> np.ndarray:
@@ -28,5 +33,5 @@ def within_walls(resize: str) -> None:
     """Resize images that end there into images that end there."""
     for size, target, channels in itertools.product(SIDES, SIDES, (1, 3)):
         image, found = (walled(r * c * channels).reshape(r, c, channels) for r, c in (size, target))
-        image[...] = np.random.RandomState(0).randint(0, 256, image.shape)
+        image[...] = noise(*image.shape)
         fitted(image, found.shape, resize, out=found)
