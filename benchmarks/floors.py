@@ -29,6 +29,10 @@ class BareLoop:
         """Decoding and resizing."""
         return _bare(folder, lambda: _resize)
 
+    def antialiased(self, folder: Path, repeat: bool) -> Batches:
+        """Decoding, and Pillow's resize, as torchvision's transforms of images do it."""
+        return _bare(folder, lambda: _resize_antialiased)
+
     def augmented(self, folder: Path, repeat: bool) -> Batches:
         """The same, and the augmentations of `augmentation.STEPS`."""
         return _bare(folder, _resize_and_augment)
@@ -74,6 +78,12 @@ def _resize(pixels: np.ndarray, image: np.ndarray, number: int) -> None:
     import cv2
 
     cv2.resize(pixels, (SIDE, SIDE), dst=image, interpolation=cv2.INTER_LINEAR)
+
+
+def _resize_antialiased(pixels: np.ndarray, image: np.ndarray, number: int) -> None:
+    from PIL import Image
+
+    image[...] = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
 
 
 def _resize_and_augment() -> Work:

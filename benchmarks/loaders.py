@@ -20,7 +20,7 @@ def contestants(count: int, modes: Sequence[str], names: Sequence[str] = tuple(P
 
     Args:
         count: Images in the set, at least one batch.
-        modes: `raw`, `checked`, `decoded`, `augmented`, and `old`: `decoded` in the environment `OLD`.
+        modes: `raw`, `checked`, `decoded`, `antialiased`, `augmented`, and `old`: `decoded` in the environment `OLD`.
         names: Of peers; ours among them.
 
     Raises:
@@ -40,6 +40,7 @@ def contestants(count: int, modes: Sequence[str], names: Sequence[str] = tuple(P
     extra = {
         "checked": [Contestant(OURS, "checked", "bench", ours)],
         "decoded": [Contestant(name, "decoded", "bench", source) for name in (BARE, HAND)],
+        "antialiased": _pair("antialiased", "bench", ours, source),
         "augmented": _pair("augmented", "bench", ours, source),
         "old": _pair("decoded", OLD, ours, source),
     }

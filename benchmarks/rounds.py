@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.peer import WORKERS
 from benchmarks.prepare import run
 
-CORES = {"raw": 1, "checked": 1, "decoded": WORKERS, "augmented": WORKERS}
+CORES = {"raw": 1, "checked": 1, "decoded": WORKERS, "antialiased": WORKERS, "augmented": WORKERS}
 """Mode → cores that its process may use."""
 
 

@@ -11,6 +11,7 @@ from benchmarks.report import Row
 from benchmarks.rounds import Speeds, measure
 
 DECODED = "Decoded: 224x224x3 batches of 64, two threads or processes"
+ANTIALIASED = "Decoded, resized by Pillow's bilinear filter"
 AUGMENTED = "Decoded, with four augmentations"
 ON_OLD = "Decoded, on Python 3.9 with numpy 1.19"
 RAW = "Raw: media and label, one core"
@@ -22,12 +23,14 @@ def rows(options: argparse.Namespace) -> list[Row]:
     Args:
         options: `count`, `rounds` and `seconds`, as `benchmarks.__main__` has them.
     """
-    made = contestants(options.count, ("decoded", "augmented", "old", "raw", "checked"))
+    made = contestants(options.count, ("decoded", "antialiased", "augmented", "old", "raw", "checked"))
     table = Table(measure(made, options.rounds, options.seconds))
     return [
         _row(DECODED, BARE, table.of(BARE, "decoded"), "floor"),
         _row(DECODED, HAND, table.of(HAND, "decoded"), "floor"),
         *(_row(DECODED, name, table.of(name, "decoded")) for name in (OURS, *table.ranking("decoded"))),
+        _row(ANTIALIASED, BARE, table.of(BARE, "antialiased"), "floor"),
+        _row(ANTIALIASED, OURS, table.of(OURS, "antialiased")),
         _row(AUGMENTED, BARE, table.of(BARE, "augmented"), "floor"),
         _row(AUGMENTED, OURS, table.of(OURS, "augmented")),
         _row(ON_OLD, BARE, table.of(BARE, "decoded", OLD), "floor"),

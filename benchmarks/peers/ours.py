@@ -39,6 +39,10 @@ class Ours:
     def decoded(self, folder: Path, repeat: bool) -> Batches:
         return _batches(folder, repeat)
 
+    def antialiased(self, folder: Path, repeat: bool) -> Batches:
+        """Decoded, and resized by the default filter: Pillow's pixels."""
+        return _batches(folder, repeat, resize="bilinear")
+
     def augmented(self, folder: Path, repeat: bool) -> Batches:
         """Decoded, with the augmentations of `augmentation.STEPS`."""
         return _batches(folder, repeat, augment=STEPS)
@@ -54,8 +58,8 @@ def _raw(samples: Samples, repeat: bool, check: bool) -> Raw:
 
 
 def _batches(folder: Path, repeat: bool, **options: Any) -> Batches:
-    how: dict[str, Any] = {"shape": (SIDE, SIDE, 3), "threads": WORKERS, "resize": "linear", "keep_bytes": 0}
-    made = IteratorOptions(batch_size=BATCH, **how, **options)  # decoding is measured, so it is done in every epoch
+    how: dict[str, Any] = {"shape": (SIDE, SIDE, 3), "threads": WORKERS, "resize": "linear", **options}
+    made = IteratorOptions(batch_size=BATCH, keep_bytes=0, **how)  # decoding is measured, so it is done in every epoch
     with BatchIterator(open_samples(folder), made, None if repeat else 1) as batches:
         for batch in batches:
             yield batch.images, batch.labels

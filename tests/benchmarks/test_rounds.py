@@ -9,7 +9,7 @@ from benchmarks.peers import OURS
 from benchmarks.rounds import Contestant, Duel, Speeds, duel, measure
 from tests.benchmarks.conftest import COUNT
 
-MODES = ("decoded", "augmented", "old", "raw", "checked")
+MODES = ("decoded", "antialiased", "augmented", "old", "raw", "checked")
 
 
 def test_a_small_run(images, needs):
@@ -19,12 +19,13 @@ def test_a_small_run(images, needs):
     table = Table(measure(made, rounds=1, seconds=0.05, say=said.append))
     assert len(said) == 1 and said[0].startswith("round 1 of 1")
     for name, mode, environment in [
-        (OURS, "decoded", None), (OURS, "decoded", OLD), (OURS, "augmented", None), (OURS, "raw", None),
-        (OURS, "checked", None), (BARE, "decoded", None), (BARE, "decoded", OLD), (BARE, "augmented", None),
-        (HAND, "decoded", None), ("LMDB", "decoded", None), ("LMDB", "raw", None),
+        (OURS, "decoded", None), (OURS, "decoded", OLD), (OURS, "antialiased", None), (OURS, "augmented", None),
+        (OURS, "raw", None), (OURS, "checked", None), (BARE, "decoded", None), (BARE, "decoded", OLD),
+        (BARE, "antialiased", None), (BARE, "augmented", None), (HAND, "decoded", None), ("LMDB", "decoded", None),
+        ("LMDB", "raw", None),
     ]:  # fmt: skip
         assert table.of(name, mode, environment).median > 0
-    assert len(made) == 11
+    assert len(made) == 13
     assert table.ranking("raw") == ["LMDB"]
 
 

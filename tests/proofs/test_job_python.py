@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -19,8 +18,9 @@ from tests.proofs.conftest import ROOT, Proof
 IMAGES = {"caffe": "3.9", "tensorflow": "3.11", "mxnet": "3.11", "prep": "3.11"}
 CODE = """
 import sys
+from airflow_mlplat.data.compiled.library import library
 from airflow_mlplat.launchers.code_version import code_version
-print(*sys.version_info[:2], code_version())
+print(*sys.version_info[:2], code_version(), library() is not None)
 """
 DOCKERFILE = """
 FROM airflow-mlplat/prep:latest
@@ -34,14 +34,16 @@ USER 65532:65532
 @pytest.mark.proof("job-python")
 def test_job_python(proof: Proof, docker_engine: str, docker_client, uv: str, tmp_path: Path) -> None:
     job = Digits(tmp_path, docker_engine)
-    pythons, versions, datasets = 0, set(), {}
+    pythons, compiled, versions, datasets = 0, 0, set(), {}
     for name, python in IMAGES.items():
         image = f"airflow-mlplat/{name}:latest"
-        major, minor, version = run_in(docker_client, image, [PYTHON, "-c", CODE]).split()
+        major, minor, version, loads = run_in(docker_client, image, [PYTHON, "-c", CODE]).split()
         pythons += f"{major}.{minor}" == python
+        compiled += loads == "True"
         versions.add(version)
         datasets[name] = job.build_in(docker_client.inspect_image(image)["Id"]).outputs["dataset"]
     proof.row(pythons, "images have the Python that they should", f"{len(IMAGES)}", pythons == len(IMAGES), str(IMAGES))
+    proof.row(compiled, "images load the compiled resize", f"{len(IMAGES)}", compiled == len(IMAGES))
     proof.row(len(versions), "code version in all images, read from the files there", "1", len(versions) == 1)
     equal = len(set(datasets.values())) == 1
     proof.row("equal" if equal else str(datasets), "digests of a dataset built in each image", "equal", equal)
@@ -70,11 +72,10 @@ def run_in(client, image: str, command: list[str]) -> str:
 
 def make_images(url: str, uv: str, folder: Path, contract: int) -> tuple[str, str]:
     """Images with a wheel of another contract version: one that says so, and one that has the label of ours."""
-    source = folder / "source"
-    for name in ("airflow_mlplat", "pyproject.toml", "README.md"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        source.mkdir(exist_ok=True)
-        copy(ROOT / name, source / name)
+    subprocess.run([uv, "build", "--quiet", "--sdist", "--out-dir", folder, ROOT], check=True)
+    (archive,) = folder.glob("*.tar.gz")  # all that a wheel is built from
+    subprocess.run(["tar", "xf", archive, "-C", folder], check=True)
+    source = folder / archive.name.removesuffix(".tar.gz")
     path = source / "airflow_mlplat/contract.py"
     path.write_text(
         path.read_text().replace(f"CONTRACT_VERSION = {CONTRACT_VERSION}", f"CONTRACT_VERSION = {contract}")

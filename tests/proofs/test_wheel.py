@@ -21,6 +21,10 @@ schema = json.loads((pathlib.Path(airflow.__file__).parent / "provider_info.sche
 jsonschema.validate(get_provider_info(), schema)
 print("valid")
 """
+COMPILED = """
+from airflow_mlplat.data.compiled.library import library
+print("loads" if library() is not None else "is not there, or of another machine")
+"""
 ROUTES = """
 import json
 from airflow_mlplat.ui.plugin import MlplatPlugin
@@ -61,6 +65,9 @@ def test_wheel(proof: Proof, clean_environment: Path, tmp_path: Path, stack: Cal
     proof.row(plugins.count("mlplat"), "entry in `airflow plugins`", "1", plugins.count("mlplat") == 1)
     valid = run("python", "-c", SCHEMA).strip()
     proof.row(valid, "by Airflow's provider_info.schema.json", "valid", valid == "valid")
+
+    loads = run("python", "-c", COMPILED).strip()
+    proof.row(loads, "compiled resize", "loads", loads == "loads", "from the wheel, for any Python")
 
     routes = json.loads(run("python", "-c", ROUTES).splitlines()[-1])
     started = stack("home", airflow=bin / "airflow", dags=tmp_path / "none", environments=tmp_path / "none")
