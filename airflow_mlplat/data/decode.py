@@ -5,6 +5,7 @@ The rules, whatever the file's format:
 - Of several frames or pages the first counts.
 - The orientation that a camera noted (EXIF) is applied.
 - 16-bit grey keeps its upper 8 bits, as Pillow does with 16-bit colours; pixels of 32 bits are refused.
+- PostScript (EPS) is refused: it is a program, and whether Pillow can draw it depends on what else is installed.
 - Palettes become their colours; transparency is dropped, the colours below it show; colour profiles are not applied.
 - Grey becomes three equal colours, colours become luma (ITU-R BT.601).
 - Another size is fitted into the shape: `fit` says what becomes of the proportions, `resize` how pixels are made.

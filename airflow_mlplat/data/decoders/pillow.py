@@ -1,4 +1,4 @@
-"""Every format by Pillow, which is always there."""
+"""Every format of pixels by Pillow, which is always there."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from airflow_mlplat.errors import DataError
 
 
 def read(media: bytes, channels: int) -> np.ndarray:
-    """The image of whatever Pillow reads."""
+    """The image of whatever Pillow reads by itself."""
     from PIL import Image
 
     check_complete(media)
     with Image.open(io.BytesIO(media)) as image:
+        if image.format == "EPS":  # a program, which Pillow has Ghostscript run where that is installed
+            raise DataError(
+                "media is PostScript, not pixels", expected="JPEG, PNG or another format of pixels", got="EPS"
+            )
         check_size(image.size)
         image.load()
         held = orientation(image.info.get("exif", b""))  # Pillow itself turns a TIFF, which has no such data

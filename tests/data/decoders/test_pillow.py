@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from airflow_mlplat.data.decoders import pillow
 from airflow_mlplat.errors import DataError
@@ -26,3 +29,16 @@ def test_upright(value):
 def test_a_part_is_refused():
     with pytest.raises(DataError, match="JPEG is cut off"):
         pillow.read(JPEGS["grey"][:-2], 1)
+
+
+def test_postscript_is_refused_wherever_it_could_be_drawn(tmp_path, monkeypatch):
+    ran = tmp_path / "ran"
+    ghostscript = tmp_path / "gs"
+    ghostscript.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    ghostscript.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    file = io.BytesIO()
+    Image.fromarray(SMOOTH).save(file, "EPS")
+    with pytest.raises(DataError, match="PostScript"):
+        pillow.read(file.getvalue(), 3)
+    assert not ran.exists()
