@@ -8,7 +8,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-CANNOT = 3
+CANNOT = (3, 126, 127)
+"""Its exit codes where there is no compiler, or no Bash to run it."""
 
 
 class CompileHook(BuildHookInterface):
@@ -17,7 +18,7 @@ class CompileHook(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by Hatch before it builds; `build_data` says what is added to the wheel, and its tag."""
         done = subprocess.run([str(Path(self.root, "scripts", "compile"))], check=False)
-        if done.returncode == CANNOT:
+        if done.returncode in CANNOT:
             return
         done.check_returncode()
         build_data["artifacts"] += ["*.so"]

@@ -17,16 +17,19 @@ class Subset:
 
     Args:
         samples: All.
-        rows: Which of them, int64 (n,), ascending.
+        rows: Which of them, int64 (n,), ascending, in [0, len(samples)).
 
     Raises:
-        SpecError: The rows do not ascend.
+        SpecError: The rows do not ascend, or there are no such samples.
     """
 
     def __init__(self, samples: SampleSource, rows: np.ndarray) -> None:
         self._samples, self.rows = samples, np.asarray(rows, np.int64)
         if (self.rows[1:] <= self.rows[:-1]).any():
             raise SpecError("rows of a subset do not ascend", expected="each once, in order", fix="sort them")
+        if len(self.rows) and not (self.rows[0] >= 0 and self.rows[-1] < len(samples)):
+            got = f"{self.rows[0]} to {self.rows[-1]}"
+            raise SpecError("rows of a subset are not among the samples", expected=f"0 to {len(samples) - 1}", got=got)
 
     @property
     def ref(self) -> Ref:

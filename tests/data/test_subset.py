@@ -45,3 +45,9 @@ def test_what_will_be_read_is_handed_on(memory):
     samples = memory(10)
     Subset(samples, np.array([2, 7])).will_read(np.array([3, 1]))
     assert samples.hints == [[3, 1]]
+
+
+@pytest.mark.parametrize("rows", [[-1, 0], [3, 10]])
+def test_rows_of_a_subset_are_among_the_samples(memory, rows):
+    with pytest.raises(SpecError, match=rf"not among the samples; expected 0 to 9; got {rows[0]} to {rows[1]}\."):
+        Subset(memory(10), np.array(rows))

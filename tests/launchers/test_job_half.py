@@ -17,7 +17,7 @@ from airflow_mlplat.launchers.job_half import forget, supply
 
 def test_the_copy_is_of_that_version_and_can_be_imported(tmp_path):
     copy = supply(tmp_path)
-    assert copy.name == code_version() == code_version(copy / "airflow_mlplat")
+    assert copy.name.split("-")[0] == code_version() == code_version(copy / "airflow_mlplat")
     code = "import airflow_mlplat.runtime.runner as r, airflow_mlplat.stages; print(r.__file__)"
     command, env = [sys.executable, "-c", code], {"PYTHONPATH": str(copy)}
     done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -32,6 +32,22 @@ def test_what_is_compiled_comes_with_it(root, tmp_path):
     copy = supply(tmp_path / "copies", code_version(package), package)
     assert (copy / library.relative_to(tmp_path)).read_bytes() == b"compiled"
     assert not list(copy.rglob("*.md"))
+
+
+def test_what_is_compiled_later_or_anew_comes_in_a_copy_of_its_own(root, tmp_path):
+    package = shutil.copytree(
+        root / "airflow_mlplat", tmp_path / "airflow_mlplat", ignore=shutil.ignore_patterns("*.so")
+    )
+    library, copies = package / "data/compiled/libresize.so", []
+    for content in (None, b"compiled", b"compiled anew"):
+        if content is not None:
+            library.write_bytes(content)
+        copies.append(supply(tmp_path / "copies", code_version(package), package))
+        there = copies[-1] / library.relative_to(tmp_path)
+        assert (there.read_bytes() if there.exists() else None) == content
+    assert len(set(copies)) == 3 and {code_version(copy / "airflow_mlplat") for copy in copies} == {
+        code_version(package)
+    }
 
 
 def test_it_is_made_once(tmp_path):

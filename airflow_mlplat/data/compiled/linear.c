@@ -1,4 +1,4 @@
-/* OpenCV's INTER_LINEAR for 8-bit images of three channels, to the bit, in a third of its time.
+/* OpenCV's INTER_LINEAR for 8-bit images of three channels, to the bit, in less time.
  *
  * The arithmetic is OpenCV's: a pixel's place in the source is a float, the weights of its two neighbours are whole
  * numbers of 11 bits. A row is first resized across, exactly; what is left of that without its 4 lowest bits fits into
@@ -140,6 +140,3 @@ AVX2 int mlplat_resize_linear(const uint8_t *image, int height, int width, uint8
     free(last);
     return made;
 }
-
-/* Whether this processor has the instructions that it was compiled for. */
-int mlplat_runs_here(void) { return __builtin_cpu_supports("avx2") != 0; }

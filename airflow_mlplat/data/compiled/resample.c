@@ -1,4 +1,4 @@
-/* Pillow's antialiased resize for 8-bit images of one or three channels, to the bit, in a tenth of its time.
+/* Pillow's antialiased resize for 8-bit images of one or three channels, to the bit, in less time.
  *
  * The arithmetic is Pillow's: each target pixel is a weighted mean of some that follow each other, the weights are whole
  * numbers of 22 bits, and the mean is rounded to 8 bits across, and again down.
@@ -17,7 +17,8 @@ enum { BITS = 22, HALF = 1 << (BITS - 1), SPARE = 16 };
 typedef struct {
     const int32_t *first;   /* of each target place: the first source place that it is a mean of, */
     const int32_t *weights; /* and the weights of that and those after it: `taps` for each target place */
-    const int32_t *paired;  /* the same for two places at once: for each tap four times the one's, four times the next's */
+    const int32_t *paired;  /* the same for two places at once: for each tap four times the one's, four times the next's;
+                               only to go across three channels, else null */
     int taps, count;        /* how many weights a place has, and how many target places there are */
 } Plan;
 

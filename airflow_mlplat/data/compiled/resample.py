@@ -8,13 +8,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from airflow_mlplat.data.compiled.library import address, library
+from airflow_mlplat.data.compiled.library import address, library_for
 
 BITS = 22
 """Of a weight's fraction, as `resample.c` has it."""
-PLANS = 256
-"""Plans that are kept, of 40 bytes for each source place: 3 MB for images of 300 pixels, 40 MB for photos of 4000. To
-make one takes 0.2 ms, which is little beside decoding such a photo."""
+LONGEST = 65_535
+"""The longest side that is resized here: a JPEG's. A plan grows with it, and Pillow plans in less memory."""
+PLANS, PLANNED = 128, 4096
+"""How many plans are kept, of sides up to which length: to make one takes little beside decoding a longer image. A plan
+that enlarges nothing takes up to 80 bytes for each source place, so all of them together 40 MB at most."""
 
 
 def _box(distance: np.ndarray) -> np.ndarray:
@@ -56,8 +58,8 @@ def resampled(image: np.ndarray, target: np.ndarray, resize: str) -> bool:
     """Resize all of an image into another.
 
     Args:
-        image: uint8 (H, W, C), contiguous.
-        target: uint8 (height, width, C), contiguous, to write to.
+        image: (H, W, C).
+        target: (height, width, C), to write to.
         resize: Filter.
 
     Returns:
@@ -66,13 +68,12 @@ def resampled(image: np.ndarray, target: np.ndarray, resize: str) -> bool:
     Raises:
         MemoryError: There is no memory for a few rows.
     """
-    compiled = library()
+    compiled = library_for(image, target)
     height, width, channels = image.shape
-    if compiled is None or resize not in FILTERS or channels not in (1, 3):
+    if compiled is None or resize not in FILTERS or channels not in (1, 3) or max(height, width) > LONGEST:
         return False
-    if not (image.flags.c_contiguous and target.flags.c_contiguous):
-        return False
-    across, down = _plan(width, target.shape[1], resize), _plan(height, target.shape[0], resize)
+    across = _plan(width, target.shape[1], resize, channels == 3)
+    down = _plan(height, target.shape[0], resize, False)
     if compiled.mlplat_resample(address(image), height, width, channels, address(target), across.at, down.at):
         raise MemoryError("no memory to resize an image")
     return True
@@ -81,18 +82,28 @@ def resampled(image: np.ndarray, target: np.ndarray, resize: str) -> bool:
 class _Prepared:
     """A plan, and the memory that it refers to, which must live as long."""
 
-    def __init__(self, first: np.ndarray, weights: np.ndarray) -> None:
-        count, taps = weights.shape
-        pairs = np.pad(weights, ((0, count % 2), (0, 0)), "edge").reshape(-1, 2, taps)
-        paired = np.ascontiguousarray(pairs.transpose(0, 2, 1).repeat(4, axis=2))
-        self._memory = first, weights, paired
-        self._plan = Plan(*(array.ctypes.data for array in self._memory), taps, count)
+    def __init__(self, first: np.ndarray, weights: np.ndarray, in_pairs: bool) -> None:
+        self._memory = [first, weights, *([paired(weights)] if in_pairs else [])]
+        addresses = [array.ctypes.data for array in self._memory]
+        self._plan = Plan(*addresses, *([] if in_pairs else [None]), weights.shape[1], len(weights))
         self.at = ctypes.addressof(self._plan)
 
 
+def _plan(source: int, target: int, resize: str, in_pairs: bool) -> _Prepared:
+    make = _kept if source <= PLANNED else _kept.__wrapped__
+    return make(source, target, resize, in_pairs)
+
+
 @lru_cache(maxsize=PLANS)
-def _plan(source: int, target: int, resize: str) -> _Prepared:
-    return _Prepared(*places(source, target, resize))
+def _kept(source: int, target: int, resize: str, in_pairs: bool) -> _Prepared:
+    return _Prepared(*places(source, target, resize), in_pairs)
+
+
+def paired(weights: np.ndarray) -> np.ndarray:
+    """Weights, int32 (target, taps), of two target places at once: int32 (half of them, taps, 8)."""
+    count, taps = weights.shape
+    pairs = np.pad(weights, ((0, count % 2), (0, 0)), "edge").reshape(-1, 2, taps)
+    return np.ascontiguousarray(pairs.transpose(0, 2, 1).repeat(4, axis=2))
 
 
 def places(source: int, target: int, resize: str) -> tuple[np.ndarray, np.ndarray]:
@@ -114,11 +125,11 @@ def places(source: int, target: int, resize: str) -> tuple[np.ndarray, np.ndarra
     first = np.maximum((centre - reach * spread + 0.5).astype(np.int32), 0)
     stop = np.minimum((centre + reach * spread + 0.5).astype(np.int32), source)
     taps = int((stop - first).max())
-    first = np.minimum(first, source - taps).astype(np.int32)  # more places before it, of no weight
+    own, first = first, np.minimum(first, source - taps).astype(np.int32)  # more places before it, of no weight
     beyond = first[:, None] + np.arange(taps)
     # Pillow's order of operations, since sums and products of floats depend on it.
     weights = weigh((beyond - centre[:, None] + 0.5) * (1.0 / spread))
-    weights[beyond >= stop[:, None]] = 0.0
+    weights[(beyond < own[:, None]) | (beyond >= stop[:, None])] = 0.0
     total = np.zeros(target)
     for tap in range(taps):
         total += weights[:, tap]

@@ -32,6 +32,8 @@ _LEAST = {
     "consumers": 1, "window": 1, "patience_seconds": 0, "gather_seconds": 0, "start_seconds": 0, "idle_seconds": 0,
     "silence_seconds": 2,
 }  # fmt: skip
+_MOST = 1e9
+"""Seconds or numbers: sockets and locks take no more seconds than some 9e9."""
 _WITHOUT_EFFECT = ("threads", "prefetch", "keep_bytes")  # on any byte of a batch
 
 
@@ -74,9 +76,9 @@ class StreamOptions:
         for name, least in _LEAST.items():
             value = getattr(self, name)
             kinds = (int, float) if name.endswith("_seconds") else (int,)
-            if not isinstance(value, kinds) or isinstance(value, bool) or not value >= least:
+            if not isinstance(value, kinds) or isinstance(value, bool) or not least <= value <= _MOST:
                 kind = "number" if float in kinds else "whole number"
-                raise SpecError(f"{name} must be a {kind}", expected=f"{least} or more", got=repr(value))
+                raise SpecError(f"{name} must be a {kind}", expected=f"{least} to {_MOST:.0f}", got=repr(value))
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _ctypes
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from airflow_mlplat.data.compiled import library as module
-from airflow_mlplat.data.compiled.library import LIBRARY, address, library
+from airflow_mlplat.data.compiled.library import LIBRARY, address, library, library_for
 from airflow_mlplat.data.fit import FILTERS, fitted
 from tests.data.compiled.walls import noise, walled
 
@@ -29,6 +30,7 @@ def absent(monkeypatch, tmp_path):
     library.cache_clear()
 
 
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("resize", RESIZE)
 def test_nothing_beyond_the_images_is_touched(resize):
     code = f"from tests.data.compiled.walls import within_walls; within_walls({resize!r})"
@@ -42,6 +44,7 @@ def test_the_walls_stand():
     assert done.returncode < 0 and walled(5).tolist() == [0] * 5
 
 
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("resize", RESIZE)
 def test_memory_around_the_target_stays(resize):
     for columns in range(1, 40):
@@ -50,18 +53,46 @@ def test_memory_around_the_target_stays(resize):
         assert (batch[0] == 7).all() and (batch[2] == 7).all()
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a library", "another library"])
+def nothing():
+    return None
+
+
+def a_python_module():
+    return Path(_ctypes.__file__).read_bytes()
+
+
+def of_other_source():
+    compiled = LIBRARY.read_bytes()
+    assert compiled.count(module._source()) == 1
+    return compiled.replace(module._source(), b"0" * 64)
+
+
+CONTENTS = [nothing, lambda: b"", lambda: b"not a library", a_python_module, of_other_source]
+
+
+@pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("resize", RESIZE)
-def test_without_it_pixels_are_the_same(absent, monkeypatch, resize, content):
-    if content is not None:
-        absent.write_bytes(Path(_ctypes.__file__).read_bytes() if isinstance(content, str) else content)
+def test_without_it_pixels_are_the_same(compiled, absent, monkeypatch, resize, content):
+    if content() is not None:
+        absent.write_bytes(content())
     shapes = [(33, 91, 3), (224, 9, 3), (25, 35, 3), (50, 70, 3)]
     slow = [fitted(NOISE, shape, resize) for shape in shapes]
     assert library() is None
     monkeypatch.setattr(module, "LIBRARY", LIBRARY)
     library.cache_clear()
-    assert library() is not None or not LIBRARY.exists()
+    assert library() is not None
     assert all(np.array_equal(fitted(NOISE, shape, resize), found) for shape, found in zip(shapes, slow))
+
+
+def test_arrays_that_it_can_neither_read_nor_write(compiled):
+    target = np.empty((7, 9, 3), np.uint8)
+    assert library_for(NOISE, target)
+    fixed = np.frombuffer(bytes(189), np.uint8).reshape(7, 9, 3)
+    for image, other in [
+        (NOISE, fixed), (NOISE, target.astype(np.int8)), (NOISE.astype(np.float32), target), (NOISE, target[..., :1]),
+        (NOISE, np.empty((7, 9, 1), np.uint8)), (NOISE[:, ::2], target), (NOISE, target[:, ::2]), (NOISE[:0], target),
+    ]:  # fmt: skip
+        assert library_for(image, other) is None
 
 
 def test_address_of_memory_that_may_be_written_or_not():
@@ -70,11 +101,48 @@ def test_address_of_memory_that_may_be_written_or_not():
     assert address(NOISE) == NOISE.ctypes.data
 
 
+@pytest.fixture
+def checkout(root, tmp_path):
+    """What `scripts/compile` needs of the project, to be changed, and a function that runs it: its exit code."""
+    for name in (
+        "scripts/compile",
+        *(f"airflow_mlplat/data/compiled/{path.name}" for path in LIBRARY.parent.glob("*.c")),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(root / name, tmp_path / name)
+
+    def run(**environment):
+        command = [tmp_path / "scripts/compile"]
+        return subprocess.run(command, check=False, env={**os.environ, **environment}, capture_output=True).returncode
+
+    return tmp_path / "airflow_mlplat/data/compiled", run
+
+
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
-def test_it_is_of_this_source(root):
-    assert subprocess.run([root / "scripts/compile"], check=False).returncode == 0
-    made = LIBRARY.stat().st_mtime
-    assert all(made >= source.stat().st_mtime for source in LIBRARY.parent.glob("*.c"))
+def test_it_is_compiled_when_its_source_is_another(checkout):
+    folder, run = checkout
+    assert run() == 0
+    made, source = (folder / LIBRARY.name).stat(), folder / "linear.c"
+    assert run() == 0
+    assert (folder / LIBRARY.name).stat().st_ino == made.st_ino
+    source.write_text(source.read_text() + "/* changed */")
+    os.utime(source, (0, 0))  # times tell nothing: archives, caches and checkouts set them
+    assert run() == 0
+    assert (folder / LIBRARY.name).stat().st_ino != made.st_ino
+    assert {path.suffix for path in folder.iterdir()} == {".c", ".so"}
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_without_a_compiler_nothing_is_lost(checkout):
+    folder, run = checkout
+    assert run(CC="no-such-compiler") == 3
+    assert run(CC="false") == 3
+    assert {path.suffix for path in folder.iterdir()} == {".c"}
+    assert run() == 0
+    assert run(CC="no-such-compiler") == 0  # it is there
+    (folder / "linear.c").write_text("another")
+    assert run(CC="no-such-compiler") == 3
+    assert (folder / LIBRARY.name).exists()  # never loaded, since its source is another
 
 
 def test_every_filter_but_pillows_rare_ones_is_compiled():

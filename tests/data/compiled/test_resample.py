@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from airflow_mlplat.data.compiled.resample import BITS, FILTERS, places, resampled
+from airflow_mlplat.data.compiled.resample import BITS, FILTERS, LONGEST, places, resampled
 from airflow_mlplat.data.fit import FILTERS as PILLOWS
 from tests.data.compiled.walls import noise
 
@@ -35,6 +35,8 @@ def by_pillow(image, rows, columns, resize):
 @example((1, 1), (5, 7), 3, "bicubic", 0)
 @example((4000, 2), (3, 2), 1, "box", 0)
 @example((3, 5000), (2, 3), 3, "bicubic", 0)
+@example((49, 49), (2, 2), 3, "box", 0)  # a place before the first is less than half a pixel away, by rounding
+@example((784, 98), (32, 4), 1, "box", 0)
 @example((2, 2), (2, 3001), 3, "bilinear", 0)
 def test_pillow_gives_the_same(size, target, channels, resize, seed):
     image, found = noise(*size, channels, seed=seed), np.empty((*target, channels), np.uint8)
@@ -63,6 +65,7 @@ def test_what_is_left_to_pillow():
         assert not resampled(image, found, resize)
     assert not resampled(image[:, ::2], found, "box")
     assert not resampled(image, np.empty((7, 18, 3), np.uint8)[:, ::2], "box")
+    assert not resampled(noise(1, LONGEST + 1, 1), np.empty((7, 9, 1), np.uint8), "box")
     assert not resampled(noise(20, 30, 2), np.empty((7, 9, 2), np.uint8), "box")
 
 

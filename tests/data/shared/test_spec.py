@@ -91,13 +91,14 @@ def test_opened(span, samples, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"consumers": 0}, r"consumers must be a whole number; expected 1 or more; got 0\."),
+        ({"consumers": 0}, r"consumers must be a whole number; expected 1 to 1000000000; got 0\."),
         ({"consumers": 1.5}, r"consumers must be a whole number"),
-        ({"window": True}, r"window must be a whole number; expected 1 or more; got True\."),
-        ({"patience_seconds": -1}, r"patience_seconds must be a number; expected 0 or more; got -1\."),
+        ({"window": True}, r"window must be a whole number; expected 1 to 1000000000; got True\."),
+        ({"patience_seconds": -1}, r"patience_seconds must be a number; expected 0 to 1000000000; got -1\."),
+        ({"silence_seconds": float("inf")}, r"silence_seconds must be a number; expected 2 to 1000000000; got inf\."),
         ({"patience_seconds": float("nan")}, r"patience_seconds must be a number"),
-        ({"silence_seconds": 1}, r"silence_seconds must be a number; expected 2 or more; got 1\."),
-        ({"idle_seconds": "3"}, r"idle_seconds must be a number; expected 0 or more; got '3'\."),
+        ({"silence_seconds": 1}, r"silence_seconds must be a number; expected 2 to 1000000000; got 1\."),
+        ({"idle_seconds": "3"}, r"idle_seconds must be a number; expected 0 to 1000000000; got '3'\."),
     ],
 )
 def test_wrong_options(tmp_path, changed, message):
