@@ -190,7 +190,8 @@ def test_the_runtime_is_what_runs_from_the_launchers_own_source(tmp_path):
     error = launcher.result(handle).error
     assert (error.kind, error.type) == ("user", "SpecError")
     assert error.message.startswith("unknown stage; expected compare | dataset | evaluate | predict")
-    assert str(tmp_path / ".job_half" / code_version() / "airflow_mlplat/runtime/runner.py") in error.traceback
+    (copy,) = (tmp_path / ".job_half").glob(f"{code_version()}*")
+    assert str(copy / "airflow_mlplat/runtime/runner.py") in error.traceback
 
 
 def test_sweep_passes_over_what_is_no_job(tmp_path):
@@ -204,7 +205,7 @@ def test_sweep_forgets_old_source(tmp_path):
     code_version.cache_clear()
     launcher = ProcessLauncher(tmp_path, keep_days=1)
     handle = launcher.submit(spec())
-    old = tmp_path / ".job_half" / code_version()
+    (old,) = (tmp_path / ".job_half").iterdir()
     os.utime(old, (0, 0))
     if launcher.state(handle) is JobState.RUNNING:
         launcher.sweep()
