@@ -6,6 +6,7 @@ state counts samples given to all ranks together, which lets the number of ranks
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ class BatchIterator:
         ConfigError: An option needs a package that is not installed.
     """
 
-    _pool: ThreadPoolExecutor | None = None
+    _pool: _Pool | None = None
 
     def __init__(
         self,
@@ -137,7 +138,7 @@ class BatchIterator:
 
     def _pass(self, stop: int | None) -> Iterator[Batch]:
         self.close()
-        pool = self._pool = ThreadPoolExecutor(self.options.threads, thread_name_prefix=THREADS)
+        pool = self._pool = _Pool(self.options.threads)
         waiting: deque[Pending] = deque()
         plans = self._plan(stop)
         try:
@@ -155,11 +156,16 @@ class BatchIterator:
         finally:
             _end(pool)
 
-    def _check(self, pool: ThreadPoolExecutor) -> None:
+    def _check(self, pool: _Pool) -> None:
+        if pool.pid != os.getpid():
+            raise SpecError(
+                "this pass over the batches was begun by another process, whose threads a fork leaves behind",
+                expected=f"process {pool.pid}", got=os.getpid(), fix="make an iterator in this process",
+            )  # fmt: skip
         if self._pool is not pool:
             raise SpecError("this pass over the batches was ended by another one, or by close", fix="iterate anew")
 
-    def _begin(self, waiting: deque[Pending], plans: Iterator[Round], pool: ThreadPoolExecutor, most: int) -> None:
+    def _begin(self, waiting: deque[Pending], plans: Iterator[Round], pool: _Pool, most: int) -> None:
         for planned in islice(plans, min(most, self.options.prefetch - len(waiting))):
             waiting.append(self._filler.start(pool, planned))
 
@@ -179,7 +185,17 @@ class BatchIterator:
             position = 0
 
 
-def _end(pool: ThreadPoolExecutor) -> None:
+class _Pool(ThreadPoolExecutor):
+    """The threads of one pass, and the process that has them."""
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(threads, thread_name_prefix=THREADS)
+        self.pid = os.getpid()
+
+
+def _end(pool: _Pool) -> None:
     """End the threads, and wait for them, unless the garbage collector happens to call from one of them."""
+    if pool.pid != os.getpid():
+        return  # there are none here, and a lock of theirs may be held for ever
     own = threading.current_thread().name.startswith(THREADS)
     pool.shutdown(wait=not own, cancel_futures=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import threading
 
 import numpy as np
@@ -335,6 +336,25 @@ def test_another_pass_ends_the_one_before(memory, options, threads, end):
     with pytest.raises(SpecError, match="this pass over the batches was ended"):
         next(old)
     assert threads() == []
+
+
+def test_a_pass_does_not_go_on_in_a_forked_process(memory, options):
+    """Its threads are the parent's: the child would wait for ever."""
+    iterator = BatchIterator(memory(40), options())
+    batches = iter(iterator)
+    next(batches)
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            next(batches)
+        except SpecError as error:
+            whole = list(BatchIterator(memory(40), options()))
+            code = 0 if "fork" in str(error) and len(whole) == 5 else 2
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(list(batches)) == 4
 
 
 def test_garbage_ends_threads(memory, options, threads):

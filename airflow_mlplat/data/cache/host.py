@@ -15,12 +15,15 @@ class HostCache:
     """A folder of this host.
 
     Args:
-        folder: On a local disk.
+        folder: On a local disk; made absolute, since servers of shared streams run elsewhere.
         max_bytes: Bound of the shards in it.
     """
 
     folder: Path
     max_bytes: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder).absolute())
 
     @property
     def streams(self) -> Path:

@@ -43,7 +43,7 @@ class StreamOptions:
 
     Args:
         directory: A local folder that all consumers have, best on a tmpfs; made if it is not there.
-        store: URL of the store that the samples lie in.
+        store: URL or path of the store that the samples lie in; a path is made absolute.
         cache: Where the server keeps the shards of a distant store; None reads them from there again and again.
         consumers: How many are to share it. The first batch waits for so many, so that none is late.
         window: Batches that lie between the first and the last consumer at most.
@@ -73,6 +73,8 @@ class StreamOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "directory", Path(self.directory).absolute())
+        if "://" not in str(self.store):
+            object.__setattr__(self, "store", str(Path(self.store).absolute()))
         for name, least in _LEAST.items():
             value = getattr(self, name)
             kinds = (int, float) if name.endswith("_seconds") else (int,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +56,16 @@ def test_the_same_bytes_have_the_same_identity(tmp_path):
     ]
     assert len({one.identity for one in same}) == 1
     assert same[0].folder == tmp_path / f"stream-{same[0].identity[:16]}"
+
+
+def test_paths_are_those_of_whoever_asks(tmp_path, monkeypatch):
+    """The server works in another folder."""
+    monkeypatch.chdir(tmp_path)
+    stream = StreamOptions(Path("streams"), "mlplat/store", HostCache(Path("cache"), 7))
+    assert (stream.directory, stream.cache.folder) == (tmp_path / "streams", tmp_path / "cache")
+    assert stream.store == str(tmp_path / "mlplat/store")
+    for url in ("s3://bucket/store", "https://host/store", "file:///store"):
+        assert StreamOptions(tmp_path, url).store == url
 
 
 @pytest.mark.parametrize("rows", [None, np.arange(0, 9, 2)])
