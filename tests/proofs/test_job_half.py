@@ -18,7 +18,7 @@ FACTS = (
 )
 
 
-@pytest.mark.proof("job-half", slow=True)
+@pytest.mark.proof("job-half")
 def test_job_half(proof: Proof) -> None:
     python, numpy, airflow = subprocess.check_output([PYTHON, "-c", FACTS], text=True, cwd="/").split()
     proof.row(

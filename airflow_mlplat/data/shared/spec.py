@@ -74,7 +74,7 @@ class StreamOptions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "directory", Path(self.directory).absolute())
         if "://" not in str(self.store):
-            object.__setattr__(self, "store", str(Path(self.store).absolute()))
+            object.__setattr__(self, "store", str(Path(self.store).expanduser().absolute()))
         for name, least in _LEAST.items():
             value = getattr(self, name)
             kinds = (int, float) if name.endswith("_seconds") else (int,)

@@ -64,6 +64,7 @@ def test_paths_are_those_of_whoever_asks(tmp_path, monkeypatch):
     stream = StreamOptions(Path("streams"), "mlplat/store", HostCache(Path("cache"), 7))
     assert (stream.directory, stream.cache.folder) == (tmp_path / "streams", tmp_path / "cache")
     assert stream.store == str(tmp_path / "mlplat/store")
+    assert StreamOptions(tmp_path, "~/store").store == str(Path.home() / "store")  # as `open_store` takes it
     for url in ("s3://bucket/store", "https://host/store", "file:///store"):
         assert StreamOptions(tmp_path, url).store == url
 
