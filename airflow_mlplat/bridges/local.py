@@ -54,15 +54,15 @@ class LocalFiles:
 
     def look(self, location: str) -> tuple[int, str]:
         """Size and time of modification, to the nanosecond."""
-        with _os_errors(location):
+        with _os_errors(location, self._told(location)):
             status = Path(self._resolved(location)).stat()
         if not stat.S_ISREG(status.st_mode):
-            raise BadRecord(UNREADABLE, f"{location!r} is no file")
+            raise BadRecord(UNREADABLE, f"{self._told(location)!r} is no file")
         return status.st_size, f"{status.st_size}-{status.st_mtime_ns}"
 
     def read(self, location: str) -> bytes:
         """The whole file."""
-        with _os_errors(location):
+        with _os_errors(location, self._told(location)):
             # Without O_NONBLOCK a pipe put in the file's place would hang the bridge.
             descriptor = os.open(self._resolved(location), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(descriptor, "rb") as file:
@@ -74,8 +74,12 @@ class LocalFiles:
         if os.path.islink(path):  # noqa: PTH114  twice as fast as Path's
             path = os.path.realpath(path)
         if not _below(path, self._root):
-            raise BadRecord(OUTSIDE, f"{location!r} is a link out of it")
+            raise BadRecord(OUTSIDE, f"{self._told(location)!r} is a link out of it")
         return path
+
+    def _told(self, location: str) -> str:
+        """The path below the root: what is told of a bad record counts in its span's digest, so no place may."""
+        return location[len(self._named.rstrip("/")) + 1 :]
 
 
 def path_text(value: Any) -> str:
@@ -109,8 +113,8 @@ class _os_errors:
     A class, as a generator's context manager would cost more than the stat that it guards.
     """
 
-    def __init__(self, location: str) -> None:
-        self._location = location
+    def __init__(self, location: str, told: str) -> None:
+        self._location, self._told = location, told
 
     def __enter__(self) -> None:
         pass
@@ -119,7 +123,7 @@ class _os_errors:
         if not isinstance(error, OSError):
             return
         if error.errno in _MISSING:
-            raise BadRecord(MISSING, repr(self._location)) from error
+            raise BadRecord(MISSING, repr(self._told)) from error
         if error.errno in _UNREADABLE:
-            raise BadRecord(UNREADABLE, f"{self._location!r} {error.strerror}") from error
+            raise BadRecord(UNREADABLE, f"{self._told!r} {error.strerror}") from error
         raise PlatformError(f"media {self._location!r} cannot be read", got=error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
@@ -12,6 +13,8 @@ from urllib.parse import quote, unquote, urlsplit
 from airflow_mlplat.bridges.local import path_text
 from airflow_mlplat.bridges.reasons import MISSING, OUTSIDE, UNREADABLE, BadRecord
 from airflow_mlplat.errors import ConfigError, PlatformError
+
+_LOG = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 """One lost answer among many thousand should not cost the whole partition."""
@@ -83,12 +86,12 @@ class RemoteFiles:
 
     def look(self, location: str) -> tuple[int, str]:
         """Size, with entity tag or times; where the server tells neither, the SHA-256 of the content."""
-        info = _attempt(location, lambda: self._files.info(location))
+        info = self._attempt(location, lambda: self._files.info(location))
         if wait := _unsettled_seconds(info):
             time.sleep(wait)
-            info = _attempt(location, lambda: self._files.info(location))
+            info = self._attempt(location, lambda: self._files.info(location))
         if info.get("type") == "directory":
-            raise BadRecord(UNREADABLE, f"{location!r} is a folder")
+            raise BadRecord(UNREADABLE, f"{self._told(location)!r} is a folder")
         facts = _facts(info)
         if not facts or info.get("size") is None:
             content = self.read(location)
@@ -97,7 +100,23 @@ class RemoteFiles:
 
     def read(self, location: str) -> bytes:
         """The whole file."""
-        return bytes(_attempt(location, lambda: self._files.cat_file(location)))
+        return bytes(self._attempt(location, lambda: self._files.cat_file(location)))
+
+    def _attempt(self, location: str, call: Callable[[], Result]) -> Result:
+        from airflow_mlplat.store.retry import repeated
+
+        told = self._told(location)
+        try:
+            return repeated(call, lambda error: not isinstance(_fault(location, told, error), BadRecord), ATTEMPTS)
+        except Exception as error:  # drivers raise their client's own classes
+            fault = _fault(location, told, error)
+            if isinstance(fault, BadRecord) and fault.reason == UNREADABLE:
+                _LOG.warning("%s cannot be read: %s: %s", location, type(error).__name__, error)
+            raise fault from error
+
+    def _told(self, location: str) -> str:
+        """What is below the root: what is told of a bad record counts in its span's digest, so no place may."""
+        return location[len(self._root) + 1 :]
 
 
 def _plain_filesystem(protocol: str) -> Any:
@@ -123,29 +142,20 @@ def _unsettled_seconds(info: dict[str, Any]) -> float:
     return _SETTLE_SECONDS - age if 0 <= age < _SETTLE_SECONDS else 0.0
 
 
-def _attempt(location: str, call: Callable[[], Result]) -> Result:
-    from airflow_mlplat.store.retry import repeated
-
-    try:
-        return repeated(call, lambda error: not isinstance(_fault(location, error), BadRecord), ATTEMPTS)
-    except Exception as error:  # drivers raise their client's own classes
-        raise _fault(location, error) from error
-
-
-def _fault(location: str, error: BaseException) -> BadRecord | PlatformError:
+def _fault(location: str, told: str, error: BaseException) -> BadRecord | PlatformError:
     """What a driver's error means. fsspec's http says FileNotFoundError even when no server answers: look at causes."""
     chain = list(_causes(error))
     for link in chain:
         status = _status(link)
         if status in _GONE:
-            return BadRecord(MISSING, repr(location))
+            return BadRecord(MISSING, repr(told))
         if status is not None and 400 <= status < 500 and status not in _REFUSED_BUT_ALIVE:
-            return BadRecord(UNREADABLE, f"{location!r} answers {status}")
+            return BadRecord(UNREADABLE, f"{told!r} answers {status}")
     root = chain[-1]
     if isinstance(error, (FileNotFoundError, NotADirectoryError)) and isinstance(root, (type(error), LookupError)):
-        return BadRecord(MISSING, repr(location))
+        return BadRecord(MISSING, repr(told))
     if isinstance(root, (PermissionError, IsADirectoryError, ValueError)):
-        return BadRecord(UNREADABLE, f"{location!r} {type(root).__name__}: {root}")
+        return BadRecord(UNREADABLE, f"{told!r} {type(root).__name__}")
     return PlatformError(f"media {location!r} cannot be fetched", got=f"{type(root).__name__}: {root}")
 
 

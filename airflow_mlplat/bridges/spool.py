@@ -112,8 +112,11 @@ class Spool:
             self._connection.executemany(statement, [(s.state, s.reason, s.detail, s.id) for s in batch])
 
     def rows(self) -> Iterator[SpooledRow]:
-        """All rows, good and bad, by UTF-8 bytes of their keys; the same rows always in the same order."""
-        statement = "SELECT key, label, media, metadata, reason, detail, state FROM rows ORDER BY key, content, id"
+        """All rows, good and bad, by UTF-8 bytes of their keys; bad ones of one key by what is told of them.
+
+        Not by content, which of tar members says where the file lies: no span may depend on that.
+        """
+        statement = "SELECT key, label, media, metadata, reason, detail, state FROM rows ORDER BY key, reason, detail"
         for values in self._connection.execute(statement):
             yield SpooledRow(*values)
 
@@ -123,7 +126,7 @@ class Spool:
 
     def bad(self, most: int) -> Iterator[tuple[str, str, str]]:
         """(key, reason, detail) of the first bad rows by key, `most` at most."""
-        statement = "SELECT key, reason, detail FROM rows WHERE reason IS NOT NULL ORDER BY key, content, id LIMIT ?"
+        statement = "SELECT key, reason, detail FROM rows WHERE reason IS NOT NULL ORDER BY key, reason, detail LIMIT ?"
         for key, reason, detail in self._connection.execute(statement, (most,)):
             yield key.decode(), reason, detail
 

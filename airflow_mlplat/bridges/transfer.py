@@ -32,7 +32,7 @@ from airflow_mlplat.errors import NotFoundError, PlatformError, SourceChangedErr
 if TYPE_CHECKING:
     from airflow_mlplat.store import SpanWriter, Store
 
-_RULES = 1
+_RULES = 2
 """Raised by one when the same source would give another span: then no earlier span is reused."""
 _LISTED = 20
 """So many bad records are in the log, one by one: of a partition that is refused there is nothing else to look at."""

@@ -109,7 +109,8 @@ class WebDatasetSource:
                 raise ValueError(sample.problem)
             metadata, label = sample.metadata(), sample.label(self.label)
         except ValueError as error:
-            return Record(None, problem=f"sample {sample.key!a} of {sample.path}: {error}")
+            # The name alone: what is told counts in the span's digest, and that must not depend on where the file lies.
+            return Record(None, problem=f"sample {sample.key!a} of {Path(sample.path).name}: {error}")
         if type(label) is int and 0 <= label < len(places):
             label = places[label]
         return Record(sample.key, label, sample.media(self.extensions), metadata)

@@ -69,6 +69,21 @@ def test_answers_about_one_file(web, status, expected):
     assert reason(files.read, files.locate("a.png")) == expected
 
 
+def test_what_is_told_does_not_depend_on_the_root_and_the_rest_is_logged(web, caplog):
+    web.answers["/sub/a.png"] = [403]
+    for root, value in ((web.url, "sub/a.png"), (f"{web.url}/sub", "a.png")):
+        files = RemoteFiles(root)
+        with pytest.raises(BadRecord) as bad:
+            files.read(files.locate("none.png"))
+        assert bad.value.detail == "'none.png'"
+        web.answers["/sub/a.png"] = [403]
+        with pytest.raises(BadRecord) as bad:
+            files.read(files.locate(value))
+        assert bad.value.detail == f"'{value}' answers 403"
+        assert f"{web.url}/sub/a.png cannot be read: ClientResponseError: 403" in caplog.text
+        caplog.clear()
+
+
 @pytest.mark.parametrize("status", [500, 503, 429])
 def test_a_passing_failure_is_survived(web, monkeypatch, status):
     monkeypatch.setattr(retry, "PAUSE_SECONDS", 0.01)

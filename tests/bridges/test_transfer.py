@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -186,6 +187,23 @@ def test_every_bad_record_is_quarantined_with_its_reason(photos, store):
     keys = [samples.key(row) for row in range(len(samples))]
     assert samples.labels[keys.index("unlabelled")] == -1
     assert check_store(store).problems == []
+
+
+def test_a_span_does_not_depend_on_where_the_folder_lies(photos, store, tmp_path):
+    photos.add("missing", content=None)
+    photos.add("folder", path="sub", content=None)
+    photos.add("link", path="link.png", content=None)
+    (photos.folder / "sub").mkdir()
+    (photos.folder / "link.png").symlink_to("/etc/passwd")
+    shutil.copytree(photos.folder, tmp_path / "elsewhere", symlinks=True)
+    one = run(photos, store, max_bad_fraction=0.1)
+    other = run(photos, store, photos.source(media=File("path", str(tmp_path / "elsewhere"))), max_bad_fraction=0.1)
+    assert one.ref == other.ref
+    assert [(row["key"], row["reason"], row["detail"]) for row in quarantine(store, one)] == [
+        ("folder", "unreadable media", "'sub' is no file"),
+        ("link", "media outside its root", "'link.png' is a link out of it"),
+        ("missing", "missing media", "'missing.png'"),
+    ]
 
 
 def test_quarantined_records_are_logged(photos, store, caplog):
