@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from itertools import count, islice
 from types import TracebackType
@@ -19,9 +19,8 @@ import numpy as np
 
 from airflow_mlplat.data.batch import Batch
 from airflow_mlplat.data.filling import Filler, Pending
-from airflow_mlplat.data.options import IteratorOptions
-from airflow_mlplat.data.order import ALGORITHM
-from airflow_mlplat.data.orders import Order, order_of
+from airflow_mlplat.data.options import IteratorOptions, is_whole
+from airflow_mlplat.data.orders import Order, algorithm, order_of
 from airflow_mlplat.data.plan import Round, next_epoch, rounds
 from airflow_mlplat.data.pool import Allocate, ordinary
 from airflow_mlplat.data.source import SampleSource
@@ -48,7 +47,7 @@ class BatchIterator:
 
     Raises:
         DataError: There are no samples, or with `drop_remainder` too few for one batch.
-        SpecError: `epochs` is below 1; or, when batches are asked for, `sampling` names an unknown class.
+        SpecError: An argument is none of these; or, when batches are asked for, `sampling` names an unknown class.
         ConfigError: An option needs a package that is not installed.
     """
 
@@ -61,11 +60,15 @@ class BatchIterator:
         epochs: int | None = 1,
         allocate: Allocate = ordinary,
     ) -> None:
+        if not isinstance(options, IteratorOptions):
+            raise SpecError("options of an iterator are wrong", expected="IteratorOptions(…)", got=repr(options))
+        if not hasattr(samples, "manifest_rows"):
+            raise SpecError("samples of an iterator are none", expected="Samples(store, ref)", got=repr(samples))
+        if epochs is not None and not (is_whole(epochs) and epochs >= 1):
+            raise SpecError("epochs must be a whole number", expected="1 or more, or None", got=repr(epochs))
         least = options.batch_size * options.shard_count if options.drop_remainder else 1
         if len(samples) < least:
             raise DataError(f"{samples.ref} has too few samples for a batch", expected=least, got=len(samples))
-        if epochs is not None and epochs < 1:
-            raise SpecError("epochs must be a whole number", expected="1 or more, or None", got=epochs)
         self.options = options
         self._samples, self._epochs, self._n = samples, epochs, len(samples)
         self._filler = Filler(samples, options, allocate, epochs)
@@ -91,16 +94,20 @@ class BatchIterator:
         """Where the batches that were given end; plain JSON, the same for every rank, shape and batch size."""
         return {**self._identity(), "epoch": self._epoch, "position": self._position}
 
-    def set_state(self, state: dict[str, Any]) -> None:
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from there; ends the pass that is under way.
 
         Raises:
-            SpecError: The state is of another dataset, seed, order or algorithm, or lies outside the epoch.
+            SpecError: The state is of another dataset, seed, order or algorithm, lies outside the epoch, or is none.
         """
-        own, given = self._identity(), {name: state.get(name) for name in self._identity()}
-        if given != own:
+        if not isinstance(state, Mapping):
+            raise SpecError("state is none of an iterator's", expected="what get_state gave", got=repr(state))
+        own = self._identity()
+        differ = [name for name, value in own.items() if state.get(name) != value]
+        if differ:
             raise SpecError(
-                "state of another iteration", expected=own, got=given,
+                "state of another iteration",
+                expected={name: own[name] for name in differ}, got={name: state.get(name) for name in differ},
                 fix="iterate over the same samples with the same seed and shuffle, or start anew",
             )  # fmt: skip
         epoch, position = state.get("epoch"), state.get("position")
@@ -120,7 +127,7 @@ class BatchIterator:
             "seed": self.options.seed,
             "window": self.options.window,
             "sampling": self.options.sampling,
-            "algorithm": ALGORITHM if self.options.shuffle else "manifest",
+            "algorithm": algorithm(self.options),
         }
 
     def __iter__(self) -> Iterator[Batch]:

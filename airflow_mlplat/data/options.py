@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from airflow_mlplat.data.augment import check_augment
@@ -70,9 +71,10 @@ class IteratorOptions:
             value = getattr(self, name)
             if name == "keep_bytes" and value is None:
                 continue
-            if not isinstance(value, int) or isinstance(value, bool) or (least is not None and value < least):
+            if not is_whole(value) or (least is not None and value < least):
                 expected = "any" if least is None else f"{least} or more"
                 raise SpecError(f"{name} must be a whole number", expected=expected, got=repr(value))
+            object.__setattr__(self, name, int(value))  # numpy's are no JSON
         if self.shard_index >= self.shard_count:
             raise SpecError(
                 "shard_index outside its ranks", expected=f"0 … {self.shard_count - 1}", got=self.shard_index
@@ -94,3 +96,8 @@ class IteratorOptions:
             raise SpecError(
                 "sampling draws from all shards", expected="window 0", got=self.window, fix="leave out one of them"
             )
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number, of Python or numpy; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)

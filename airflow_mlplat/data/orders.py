@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from airflow_mlplat.data import mix, order
 from airflow_mlplat.data.mix import Mix
 from airflow_mlplat.data.options import IteratorOptions
 from airflow_mlplat.data.order import permute
@@ -38,6 +39,13 @@ def order_of(samples: SampleSource, options: IteratorOptions) -> Order:
     if not options.shuffle:
         return _AsStored()
     return (_Windowed if options.window else _Shuffled)(samples, options)
+
+
+def algorithm(options: IteratorOptions) -> str:
+    """What the order is called in states: one that gives other rows has another name."""
+    if not options.shuffle:
+        return "manifest"
+    return order.ALGORITHM if options.sampling is None else f"{order.ALGORITHM} {mix.ALGORITHM}"
 
 
 class _AsStored:

@@ -63,7 +63,7 @@ def _by_class(samples: SampleSource, weights: Any) -> Mix:
     for name, rows in zip(named, groups):
         if not len(rows):
             raise DataError(f"{samples.ref} has no samples of class {name!r}, which sampling names")
-    return Mix(groups, [weights[name] for name in named])
+    return Mix(groups, [weights[name] for name in named], len(samples))
 
 
 def _newest_span(samples: SampleSource, share: float) -> Mix:
@@ -72,8 +72,8 @@ def _newest_span(samples: SampleSource, share: float) -> Mix:
     if first == n:
         raise DataError(f"the newest span of {samples.ref} has no samples to draw from", expected="1 or more", got=0)
     if not first:  # the first day has nothing to replay
-        return Mix([np.arange(n)], [1])
-    return Mix([np.arange(first, n), np.arange(first)], [share, 1 - share])
+        return Mix([np.arange(n)], [1], n)
+    return Mix([np.arange(first, n), np.arange(first)], [share, 1 - share], n)
 
 
 _MIXES = {"classes": _by_class, "newest_span": _newest_span}

@@ -20,10 +20,12 @@ class Subset:
         rows: Which of them, int64 (n,), ascending, in [0, len(samples)).
 
     Raises:
-        SpecError: The rows do not ascend, or there are no such samples.
+        SpecError: The rows are a mask or do not ascend, or there are no such samples.
     """
 
     def __init__(self, samples: SampleSource, rows: np.ndarray) -> None:
+        if np.asarray(rows).dtype == bool:
+            raise SpecError("rows of a subset are a mask", expected="whole numbers", fix="give np.flatnonzero(mask)")
         self._samples, self.rows = samples, np.asarray(rows, np.int64)
         if (self.rows[1:] <= self.rows[:-1]).any():
             raise SpecError("rows of a subset do not ascend", expected="each once, in order", fix="sort them")

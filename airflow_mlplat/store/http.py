@@ -101,8 +101,8 @@ class HttpBackend(ReadOnly):
             answer.read()
             return 0
         begins = (answer.getheader("Content-Range") or "").startswith(f"bytes {offset}-")
-        length = int(answer.getheader("Content-Length") or -1)
-        if answer.status != _PART or not begins or not 0 <= length <= len(buffer):
+        length = _length(answer)
+        if answer.status != _PART or not begins or length is None or length > len(buffer):
             raise StoreError(
                 f"{self.url} does not answer ranges of {path}",
                 expected=f"206 from byte {offset}, of {len(buffer)} bytes at most", got=_told(answer),
@@ -118,10 +118,10 @@ class HttpBackend(ReadOnly):
 
     def size(self, path: str) -> int:
         """Size in bytes."""
-        length = self._ask("HEAD", path, {}, _length)
+        length = self._ask("HEAD", path, {}, _drained_length)
         if length is None:
             raise StoreError(f"{self.url} does not tell the size of {path}", expected="Content-Length")
-        return int(length)
+        return length
 
     def exists(self, path: str) -> bool:
         """Whether the file is there."""
@@ -223,9 +223,15 @@ def _told(answer: http.client.HTTPResponse) -> str:
     return ", ".join([str(answer.status), *(f"{name} {answer.getheader(name, 'missing')}" for name in names)])
 
 
-def _length(answer: http.client.HTTPResponse) -> str | None:
+def _length(answer: http.client.HTTPResponse) -> int | None:
+    """Of its body, in bytes; None where the server says none, or no number."""
+    text = answer.getheader("Content-Length") or ""
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _drained_length(answer: http.client.HTTPResponse) -> int | None:
     answer.read()
-    return answer.getheader("Content-Length")
+    return _length(answer)
 
 
 _CONNECTIONS: dict[str, Callable[..., http.client.HTTPConnection]] = {

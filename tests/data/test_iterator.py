@@ -152,12 +152,30 @@ def test_state_of_other_options(memory, options, changed, named):
 
 def test_state_of_other_samples(memory, options):
     state = BatchIterator(memory(20, "cd" * 32), options()).get_state()
-    with pytest.raises(SpecError, match=f"expected .*'{MANIFEST}', 'samples': 20.*; got .*'{'cd' * 32}', 'samples'"):
+    with pytest.raises(SpecError, match=f"expected {{'manifest': '{MANIFEST}'}}; got {{'manifest': '{'cd' * 32}'}}"):
         BatchIterator(memory(20), options()).set_state(state)
-    with pytest.raises(SpecError, match=r"expected .*'samples': 21.*; got .*'samples': 20"):
+    with pytest.raises(SpecError, match=r"expected {'samples': 21}; got {'samples': 20}"):
         BatchIterator(memory(21, "cd" * 32), options()).set_state(state)
     with pytest.raises(SpecError, match=r"expected .*; got {'manifest': None, "):
         BatchIterator(memory(21), options()).set_state({})
+
+
+@pytest.mark.parametrize("state", [None, "state", 5])
+def test_state_that_is_none(memory, options, state):
+    with pytest.raises(
+        SpecError, match=rf"state is none of an iterator's; expected what get_state gave; got {state!r}"
+    ):
+        BatchIterator(memory(20), options()).set_state(state)
+
+
+def test_arguments_that_are_none(memory, options):
+    with pytest.raises(SpecError, match=r"samples of an iterator are none; expected Samples\(store, ref\); got 'here'"):
+        BatchIterator("here", options())
+    with pytest.raises(SpecError, match=r"options of an iterator are wrong; expected IteratorOptions\(…\); got {}"):
+        BatchIterator(memory(20), {})
+    for epochs in (1.5, "2", True, 0):
+        with pytest.raises(SpecError, match=rf"epochs must be a whole number; .*; got {epochs!r}"):
+            BatchIterator(memory(20), options(), epochs)
 
 
 def test_state_of_other_rows(memory, options):

@@ -13,12 +13,12 @@ from airflow_mlplat.errors import DataError, SpecError
 weights = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=9)
 
 
-@given(weights=weights, positions=st.integers(20, 5000))
+@given(weights=weights, positions=st.integers(0, 5000))
 def test_quotas(weights, positions):
     found = quotas(weights, positions)
     exact = np.array(weights) / np.sum(weights) * positions
     assert found.sum() == positions
-    assert found.min() >= 1
+    assert found.min() >= (positions >= len(weights))
     assert (np.abs(found - exact) <= len(weights)).all()
 
 
@@ -30,6 +30,9 @@ def test_quotas(weights, positions):
         ([0.9, 0.1], 10, [9, 1]),
         ([1, 2, 1], 8, [2, 4, 2]),
         ([1000, 1, 1], 6, [4, 1, 1]),
+        ([1000, 1, 1], 2, [1, 1, 0]),
+        ([1, 1, 3], 1, [0, 0, 1]),
+        ([1, 2], 0, [0, 0]),
     ],
 )
 def test_quotas_table(weights, positions, expected):
@@ -38,7 +41,7 @@ def test_quotas_table(weights, positions, expected):
 
 def test_shares_are_exact_in_every_block():
     groups = [np.arange(0, 10), np.arange(10, 1000), np.arange(1000, 1003)]
-    mix = Mix(groups, [1, 2, 1])
+    mix = Mix(groups, [1, 2, 1], 3 * BLOCK)
     rows, turns = mix.rows(np.arange(3 * BLOCK), 5, 2, "m")
     for block in rows.reshape(3, BLOCK):
         counts = [np.isin(block, group).sum() for group in groups]
@@ -49,8 +52,19 @@ def test_shares_are_exact_in_every_block():
     assert (np.bincount(few).max() - np.bincount(few).min()) <= 1
 
 
+@pytest.mark.parametrize("positions", [1, 40, BLOCK - 1, BLOCK, BLOCK + 400, 3 * BLOCK + 8])
+def test_shares_are_exact_in_every_epoch(positions):
+    groups = [np.arange(0, 10), np.arange(10, 1000), np.arange(1000, 1003)]
+    rows, turns = Mix(groups, [1, 2, 1], positions).rows(np.arange(positions), 5, 2, "m")
+    counts = np.array([np.isin(rows, group).sum() for group in groups])
+    assert (np.abs(counts - positions * np.array([0.25, 0.5, 0.25])) <= 0.5).all()
+    assert len(set(zip(rows.tolist(), turns.tolist()))) == positions
+    for group in groups:  # each of its samples as often as the others
+        assert np.ptp(np.bincount(rows, minlength=1003)[group]) <= 1
+
+
 def test_no_sample_again_before_all_of_its_group():
-    rows, turns = Mix([np.arange(7), np.arange(7, 400)], [3, 1]).rows(np.arange(1000), 0, 0, "m")
+    rows, turns = Mix([np.arange(7), np.arange(7, 400)], [3, 1], 1000).rows(np.arange(1000), 0, 0, "m")
     few = rows[rows < 7]
     for start in range(0, len(few) - 7, 7):
         assert sorted(few[start : start + 7].tolist()) == list(range(7))
@@ -58,7 +72,7 @@ def test_no_sample_again_before_all_of_its_group():
 
 
 def test_turns_count_what_came_before():
-    mix = Mix([np.arange(3), np.arange(3, 90)], [1, 1])
+    mix = Mix([np.arange(3), np.arange(3, 90)], [1, 1], 2000)
     rows, turns = mix.rows(np.arange(2000), 0, 0, "m")
     pairs = set(zip(rows.tolist(), turns.tolist()))
     assert len(pairs) == 2000  # no (row, turn) twice: augmentation never repeats itself
@@ -72,7 +86,8 @@ def test_turns_count_what_came_before():
 )
 def test_any_position_alone(sizes, start, count, epoch):
     ends = np.cumsum([0, *sizes])
-    mix = Mix([np.arange(a, b) for a, b in zip(ends, ends[1:])], list(range(1, len(sizes) + 1)))
+    size = start + count + 1  # so that the last block is a short one
+    mix = Mix([np.arange(a, b) for a, b in zip(ends, ends[1:])], list(range(1, len(sizes) + 1)), size)
     rows, turns = mix.rows(np.arange(start, start + count), 1, epoch, "m")
     for i in range(0, count, 7):
         row, turn = mix.rows(np.array([start + i]), 1, epoch, "m")
@@ -80,17 +95,20 @@ def test_any_position_alone(sizes, start, count, epoch):
 
 
 def test_epochs_and_seeds_differ():
-    mix = Mix([np.arange(50), np.arange(50, 60)], [1, 1])
+    mix = Mix([np.arange(50), np.arange(50, 60)], [1, 1], 100)
     found = [mix.rows(np.arange(100), seed, epoch, "m")[0].tolist() for seed, epoch in ((0, 0), (1, 0), (0, 1))]
     assert found[0] != found[1] != found[2] != found[0]
 
 
 def test_golden():
     """Equal for ever, on every version of numpy."""
-    rows, turns = Mix([np.arange(3), np.arange(3, 10)], [1, 2]).rows(np.arange(12), 7, 1, "ab" * 32)
-    assert (rows.tolist(), turns.tolist()) == GOLDEN
+    for positions, golden in ((12, GOLDEN_SHORT), (BLOCK, GOLDEN)):
+        mix = Mix([np.arange(3), np.arange(3, 10)], [1, 2], positions)
+        rows, turns = mix.rows(np.arange(12), 7, 1, "ab" * 32)
+        assert (rows.tolist(), turns.tolist()) == golden
 
 
+GOLDEN_SHORT = ([1, 0, 9, 2, 6, 3, 8, 5, 1, 4, 7, 9], [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1])
 GOLDEN = ([1, 9, 0, 2, 6, 3, 8, 5, 4, 7, 9, 5], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1])
 
 
@@ -116,4 +134,4 @@ GOLDEN = ([1, 9, 0, 2, 6, 3, 8, 5, 4, 7, 9, 5], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
 )
 def test_refuses(groups, weights, error, message):
     with pytest.raises(error, match=message):
-        Mix(groups, weights)
+        Mix(groups, weights, 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from airflow_mlplat.data import IteratorOptions
@@ -11,6 +12,12 @@ from airflow_mlplat.errors import SpecError
 def test_defaults_and_lists_of_json():
     assert IteratorOptions(shape=[28, 28, 1]) == IteratorOptions()
     assert IteratorOptions(seed=-(2**80)).seed < 0
+
+
+def test_whole_numbers_of_numpy_are_pythons():
+    options = IteratorOptions(batch_size=np.int64(8), threads=np.uint8(3))
+    assert options == IteratorOptions(batch_size=8, threads=3)
+    assert type(options.batch_size) is int  # for JSON
 
 
 @pytest.mark.parametrize(

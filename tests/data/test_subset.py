@@ -35,6 +35,11 @@ def test_where_a_subsets_shards_and_spans_end(memory):
     assert subset.shard_ends.dtype == subset.span_ends.dtype == np.int64
 
 
+def test_a_mask_is_refused(memory):
+    with pytest.raises(SpecError, match=r"rows of a subset are a mask; .* give np\.flatnonzero\(mask\)"):
+        Subset(memory(3), np.array([True, False, True]))
+
+
 @pytest.mark.parametrize("rows", [[7, 2], [2, 2]])
 def test_rows_of_a_subset_ascend(memory, rows):
     with pytest.raises(SpecError, match=r"rows of a subset do not ascend; expected each once, in order\. sort them"):

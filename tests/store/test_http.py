@@ -53,6 +53,7 @@ class Odd(BaseHTTPRequestHandler):
             "/other": (206, {"Content-Range": "bytes 0-1/10"}, b"01"),
             "/more": (206, {"Content-Range": "bytes 2-8/10"}, b"2345678"),
             "/untold": (206, {}, b"2345"),
+            "/garbled": (206, {"Content-Range": "bytes 2-5/10", "Content-Length": "four"}, b"2345"),
             "/broken": (206, {"Content-Range": "bytes 2-5/10", "Content-Length": "4"}, b"23"),
             "/round": (302, {"Location": "/round"}, b""),
             "/old": (302, {"Location": "/whole"}, b"moved"),
@@ -66,7 +67,7 @@ class Odd(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-        self.close_connection = self.path == "/broken"
+        self.close_connection = self.path in ("/broken", "/garbled")
 
     def log_message(self, *arguments):
         pass
@@ -189,6 +190,7 @@ def test_a_refusal_is_not_repeated(odd):
         ("other", "206, Content-Range bytes 0-1/10, Content-Length 2"),
         ("more", "206, Content-Range bytes 2-8/10, Content-Length 7"),
         ("untold", "206, Content-Range missing, Content-Length 4"),
+        ("garbled", "206, Content-Range bytes 2-5/10, Content-Length four"),
     ],
 )
 def test_a_server_without_ranges_is_told(odd, path, got):

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_mlplat.data.augment.geometry import LARGEST_SIDE
 from airflow_mlplat.data.augment.operations import BATCH_OPERATIONS, OPERATIONS, Operation
-from airflow_mlplat.errors import SpecError
+from airflow_mlplat.errors import SpecError, did_you_mean
 
 
 def check_augment(steps: Sequence[Mapping[str, Any]], shape: Sequence[int]) -> list[dict[str, Any]]:
@@ -46,13 +46,16 @@ def _canonical(number: int, step: Any) -> dict[str, Any]:
     known = {**OPERATIONS, **BATCH_OPERATIONS}
     name = step.get("name")
     if not isinstance(name, str) or name not in known:
-        raise SpecError(f"augment step {number} names no operation", expected=" | ".join(known), got=repr(name))
+        raise SpecError(
+            f"augment step {number} names no operation", expected=" | ".join(known), got=repr(name),
+            fix=did_you_mean([name], known),
+        )  # fmt: skip
     parameters = known[name].parameters
     unknown = [key for key in step if key != "name" and key not in parameters]
     if unknown:
         raise SpecError(
             f"augment step {number} ({name}) has no such parameter", expected=" | ".join(parameters),
-            got=" | ".join(map(repr, unknown)),
+            got=" | ".join(map(repr, unknown)), fix=did_you_mean(unknown, parameters),
         )  # fmt: skip
     filled: dict[str, Any] = {"name": name}
     for key, parameter in parameters.items():

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,10 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
+    try:
+        code = main(sys.argv[1:])
+    except Exception:  # not let out: on its way Python would wait for the threads
+        traceback.print_exc()
+        code = 1
     sys.stdout.flush()
     os._exit(code)  # a decoding thread that hangs in the storage would keep an ordinary exit

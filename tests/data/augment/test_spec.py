@@ -46,11 +46,15 @@ def test_canonical_form_is_its_own(steps, data):
         ("flip", "augment must be a list of steps; expected [{\"name\": …}, …]; got 'flip'."),
         ([{"name": "flip"}, "blur"], "augment step 2 is no mapping; expected {\"name\": …}; got 'blur'."),
         ([{}], f"augment step 1 names no operation; expected {ALL}; got None."),
-        ([{"name": "flop"}], f"augment step 1 names no operation; expected {ALL}; got 'flop'."),
-        ([{"name": ["flip"]}], f"augment step 1 names no operation; expected {ALL}; got ['flip']."),
+        ([{"name": "flop"}], f"augment step 1 names no operation; expected {ALL}; got 'flop'. Did you mean 'flip'?"),
+        (
+            [{"name": ["flip"]}],
+            f"augment step 1 names no operation; expected {ALL}; got ['flip']. Did you mean 'flip'?",
+        ),
         (
             [{"name": "flip", "prob": 0.5, "p": 1}],
-            "augment step 1 (flip) has no such parameter; expected probability | axis; got 'prob' | 'p'.",
+            "augment step 1 (flip) has no such parameter; expected probability | axis; got 'prob' | 'p'. "
+            "Did you mean 'probability'?",
         ),
         (
             [{"name": "resized_crop", "probability": 0.5}],
