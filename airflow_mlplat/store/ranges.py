@@ -74,7 +74,7 @@ class ShardRanges:
         """`size` bytes from `offset` of a shard, fewer at its end.
 
         Raises:
-            CorruptionError: There is no such shard, though a manifest names it.
+            CorruptionError: There is no such shard, though a manifest names it, or it was cut off.
         """
         mapped = self._mapped(shard)
         if mapped is not None:
@@ -88,6 +88,12 @@ class ShardRanges:
         if mapped is None:
             with _named(shard, self._backend):
                 mapped = self._map(shard, layout.shard_path(shard))
+        # To touch the pages of a file that became shorter would end the process (SIGBUS).
+        if mapped is not None and mapped.size() < len(mapped):
+            raise CorruptionError(
+                f"{layout.shard_path(shard)} of the store {self._backend.url} has lost its end",
+                expected=f"{len(mapped)} bytes", got=mapped.size(),
+            )  # fmt: skip
         return mapped
 
     def _map(self, shard: str, path: str) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from airflow_mlplat.contract import digest
@@ -50,3 +52,17 @@ def test_an_empty_shard(store):
 def test_missing(store):
     with pytest.raises(CorruptionError, match=r"shards/shard-f+\.tar is missing from the store file:///"):
         ShardRanges(store.backend).read("f" * 64, 0, 5)
+
+
+def test_a_shard_that_is_cut_off_while_it_is_mapped(store, shards):
+    ranges, sha256 = ShardRanges(store.backend), next(iter(shards))
+    assert len(ranges.read(sha256, 0, 5)) == 5
+    path = store.backend.local_path(layout.shard_path(sha256))
+    path.chmod(0o644)
+    os.truncate(path, 0)
+    one = np.array([0]), np.array([10]), np.array([5])
+    for read in (lambda: ranges.read(sha256, 10, 5), lambda: list(ranges.read_each([sha256], *one))):
+        with pytest.raises(
+            CorruptionError, match=r"\.tar of the store file:///.* has lost its end; expected 1000 bytes"
+        ):
+            read()
