@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping
@@ -23,7 +24,10 @@ _SHOWN = {"dataset": ("dataset", "span"), "model": ("model",)}
 @command
 def list_datasets(args: Namespace) -> None:
     """Datasets, or spans, the newest first."""
-    rows = places.catalog().artifacts("span" if args.spans else "dataset", args.name, args.limit)
+    catalog = places.catalog()
+    rows = catalog.artifacts("span" if args.spans else "dataset", args.name, args.limit)
+    if not rows and not args.spans and catalog.artifacts("span", args.name, 1):
+        print("No dataset is built yet; --spans lists the spans that there are.", file=sys.stderr)
     print_rows(map(_span_row if args.spans else _dataset_row, rows), args.output)
 
 
@@ -81,7 +85,7 @@ def show_model(args: Namespace) -> None:
 
 def _show(row: ArtifactRow, facts: Mapping[str, Any], output: str) -> None:
     made = {"created_at": row.created_at.isoformat(), "job": row.job_key}
-    print_document({**_row(row), **made, **_rest(row.document), **facts}, output)
+    print_document({"kind": row.kind, **_row(row), **made, **_rest(row.document), **facts}, output)
 
 
 def _named(args: Namespace, kind: str) -> tuple[Catalog, ArtifactRow]:

@@ -6,6 +6,7 @@ samples.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from airflow_mlplat.store.index import NO_LABEL
 UNDECODABLE = "undecodable"
 THREADS = 2
 """Decoding leaves Python's lock; more threads than this seldom help beside other jobs."""
+_LISTED = 20
+"""So many are in the log with what is wrong."""
 _CHUNK = 256
 _CHANNELS = 3
 """In colour, and in its own size: whether an image decodes depends on neither."""
@@ -67,7 +70,7 @@ def check_span(job: Job, ref: Ref) -> Checked:
     if known is not None:
         return Checked(**known.metrics)
     samples = job.samples(ref)
-    drops = find(samples)
+    drops = find(samples, job.log)
     found = {"samples": len(samples), "drops": drops, **count_labels(samples, [drop["row"] for drop in drops])}
     job.store.put_result(JobResult(key, stage, metrics=found))
     job.log.info("Decoded the %d samples of %s: %d do not", len(samples), samples.ref, len(drops))
@@ -82,8 +85,11 @@ def count_labels(samples: Samples, dropped: list[int]) -> dict[str, Any]:
     return {"label_counts": dict(zip(samples.classes, counts)), "unlabelled": int((labels == NO_LABEL).sum())}
 
 
-def find(samples: Samples) -> list[dict[str, Any]]:
+def find(samples: Samples, log: logging.Logger) -> list[dict[str, Any]]:
     """Decode every sample of a span.
+
+    Why one does not decode is logged, of the first of them, and not kept: decoders say it in words that change with
+    their version, and what is kept of drops counts in the dataset's digest.
 
     Raises:
         CorruptionError: The store's bytes are damaged.
@@ -91,12 +97,17 @@ def find(samples: Samples) -> list[dict[str, Any]]:
     chunks = (range(start, min(start + _CHUNK, len(samples))) for start in range(0, len(samples), _CHUNK))
     with ThreadPoolExecutor(THREADS) as pool:
         bad = chain.from_iterable(pool.map(lambda rows: list(_bad(samples, rows)), chunks))
-        return [{"row": row, "key": samples.key(row), "reason": UNDECODABLE} for row in bad]
+        drops: list[dict[str, Any]] = []
+        for row, error in bad:
+            if len(drops) < _LISTED:
+                log.warning("%r of %s does not decode: %s", samples.key(row), samples.ref, error)
+            drops.append({"row": row, "key": samples.key(row), "reason": UNDECODABLE})
+        return drops
 
 
-def _bad(samples: Samples, rows: Iterable[int]) -> Iterable[int]:
+def _bad(samples: Samples, rows: Iterable[int]) -> Iterable[tuple[int, DataError]]:
     for row in rows:
         try:
             read_image(samples.media(row), _CHANNELS)
-        except DataError:
-            yield row
+        except DataError as error:
+            yield row, error

@@ -93,4 +93,19 @@ def test_spans_are_listed_and_shown(mlplat, world):
         (span.digest, 4, 0) for span in reversed(world.spans)
     ]
     shown = json.loads(mlplat("datasets", "show", f"span:fashion@{world.spans[0].digest}", "-o", "json")[1])
-    assert shown["digest"] == world.spans[0].digest and shown["quarantined"] == {}
+    assert (shown["kind"], shown["digest"], shown["quarantined"]) == ("span", world.spans[0].digest, {})
+
+
+def test_where_nothing_is_built_yet_spans_are_pointed_to(mlplat, world):
+    from airflow_mlplat.catalog import RunInfo
+    from airflow_mlplat.store import Sample, SpanWriter
+
+    with SpanWriter(world.store, "taken", "2026-01-03", ["cat"]) as writer:
+        writer.add(Sample("1", b"one", 0))
+        span = writer.commit()
+    run = RunInfo("dag", "run", "task", -1, "2026-01-03")
+    facts = {"watermark": None, "fingerprint": None, "source": {}, "run": run}
+    world.catalog.commit_span(span, "2026-01-03", world.store.manifest(span), **facts)
+    told = "No dataset is built yet; --spans lists the spans that there are.\n"
+    assert mlplat("datasets", "list", "taken") == (0, "No data found\n", told)
+    assert mlplat("datasets", "list", "other")[2] == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -11,12 +13,21 @@ from airflow_mlplat.stages.decodable import count_labels, find
 from airflow_mlplat.store import Samples
 from tests.stages.conftest import CLASSES
 
+LOG = logging.getLogger("job")
+
 
 def test_rows_are_found_in_order_over_many_chunks(store, span):
     bad = (0, 255, 256, 700)
-    found = find(Samples(store, span(range(701), bad=bad)))
+    found = find(Samples(store, span(range(701), bad=bad)), LOG)
     assert [drop["row"] for drop in found] == list(bad)
     assert found[1] == {"row": 255, "key": "00255", "reason": "undecodable"}
+
+
+def test_what_is_wrong_with_the_first_is_logged(store, span, caplog):
+    ref = span(range(40), bad=range(5, 30))
+    assert len(find(Samples(store, ref), LOG)) == 25
+    assert len(caplog.messages) == 20
+    assert caplog.messages[0].startswith(f"'00005' of {ref} does not decode: media does not decode; got ")
 
 
 def test_what_was_found_is_a_result_in_the_store(store, run, span, tmp_path):
