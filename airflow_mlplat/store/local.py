@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def absolute(path: str | Path) -> Path:
+    """The folder that a store's path names: below the home if it begins with ~, else below the working folder."""
+    return Path(path).expanduser().absolute()
+
+
 class LocalBackend:
     """Files below one folder of a POSIX file system with hard links. The folder is made by the first write.
 
@@ -23,7 +28,7 @@ class LocalBackend:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = Path(root).expanduser().absolute()
+        self.root = absolute(root)
         self.url = self.root.as_uri()
 
     @classmethod

@@ -24,6 +24,7 @@ from airflow_mlplat.data.source import SampleSource
 from airflow_mlplat.data.subset import Subset
 from airflow_mlplat.errors import SpecError
 from airflow_mlplat.store import Samples, open_store
+from airflow_mlplat.store.local import absolute
 
 SPEC, ROWS = "spec.json", "rows.npy"
 """Files in a stream's folder that tell its server what to do."""
@@ -74,7 +75,7 @@ class StreamOptions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "directory", Path(self.directory).absolute())
         if "://" not in str(self.store):
-            object.__setattr__(self, "store", str(Path(self.store).expanduser().absolute()))
+            object.__setattr__(self, "store", str(absolute(self.store)))
         for name, least in _LEAST.items():
             value = getattr(self, name)
             kinds = (int, float) if name.endswith("_seconds") else (int,)
