@@ -49,7 +49,7 @@ class LocalFiles:
             raise BadRecord(MISSING, f"{path!a} is no path")
         path = os.path.normpath(os.path.join(self._named, path))  # noqa: PTH118  an absolute value replaces the root
         if not _below(path, self._named):
-            raise BadRecord(OUTSIDE, repr(str(value)))
+            raise BadRecord(OUTSIDE, ascii(str(value)))
         return path
 
     def look(self, location: str) -> tuple[int, str]:
@@ -57,7 +57,7 @@ class LocalFiles:
         with _os_errors(location, self._told(location)):
             status = Path(self._resolved(location)).stat()
         if not stat.S_ISREG(status.st_mode):
-            raise BadRecord(UNREADABLE, f"{self._told(location)!r} is no file")
+            raise BadRecord(UNREADABLE, f"{self._told(location)!a} is no file")
         return status.st_size, f"{status.st_size}-{status.st_mtime_ns}"
 
     def read(self, location: str) -> bytes:
@@ -74,7 +74,7 @@ class LocalFiles:
         if os.path.islink(path):  # noqa: PTH114  twice as fast as Path's
             path = os.path.realpath(path)
         if not _below(path, self._root):
-            raise BadRecord(OUTSIDE, f"{self._told(location)!r} is a link out of it")
+            raise BadRecord(OUTSIDE, f"{self._told(location)!a} is a link out of it")
         return path
 
     def _told(self, location: str) -> str:
@@ -123,7 +123,7 @@ class _os_errors:
         if not isinstance(error, OSError):
             return
         if error.errno in _MISSING:
-            raise BadRecord(MISSING, repr(self._told)) from error
+            raise BadRecord(MISSING, ascii(self._told)) from error
         if error.errno in _UNREADABLE:
-            raise BadRecord(UNREADABLE, f"{self._told!r} {error.strerror}") from error
+            raise BadRecord(UNREADABLE, f"{self._told!a} {errno.errorcode[error.errno]}") from error
         raise PlatformError(f"media {self._location!r} cannot be read", got=error) from error

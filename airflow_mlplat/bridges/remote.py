@@ -16,6 +16,8 @@ from airflow_mlplat.errors import ConfigError, PlatformError
 
 _LOG = logging.getLogger(__name__)
 
+LISTED = 20
+"""So many are logged in the server's or the driver's own words, which may differ from run to run."""
 ATTEMPTS = 3
 """One lost answer among many thousand should not cost the whole partition."""
 
@@ -39,6 +41,8 @@ _VALIDATORS = (
 )
 _SETTLE_SECONDS = 2.0  # one for the counting, one for the clocks
 
+_UNREADABLE = {PermissionError: "may not be read", IsADirectoryError: "is a folder", ValueError: "is refused"}
+"""Fixed words: what is told of a bad record counts in its span's digest."""
 _GONE, _REFUSED_BUT_ALIVE = (404, 410), (408, 429)
 
 Result = TypeVar("Result")
@@ -60,6 +64,7 @@ class RemoteFiles:
     def __init__(self, root: str, filesystem: Callable[[str], Any] | None = None) -> None:
         self._root = root.rstrip("/")
         protocol = urlsplit(root).scheme.lower()
+        self._logged = 0
         self._quoted = protocol in ("http", "https")
         try:
             self._files = (filesystem or _plain_filesystem)(protocol)
@@ -76,12 +81,12 @@ class RemoteFiles:
         whole = path.startswith(self._root + "/")
         tail = path[len(self._root) + 1 :] if whole else path
         if not whole and ("://" in path or path.startswith("/")):
-            raise BadRecord(OUTSIDE, repr(path))
+            raise BadRecord(OUTSIDE, ascii(path))
         # Servers resolve `..`, percent-encoded or not; `::` would chain another driver.
         if ".." in unquote(tail).replace("\\", "/").split("/") or "::" in tail:
-            raise BadRecord(OUTSIDE, repr(path))
+            raise BadRecord(OUTSIDE, ascii(path))
         if not tail or "\0" in tail:
-            raise BadRecord(MISSING, repr(path))
+            raise BadRecord(MISSING, ascii(path))
         return f"{self._root}/{quote(tail) if self._quoted and not whole else tail}"
 
     def look(self, location: str) -> tuple[int, str]:
@@ -91,7 +96,7 @@ class RemoteFiles:
             time.sleep(wait)
             info = self._attempt(location, lambda: self._files.info(location))
         if info.get("type") == "directory":
-            raise BadRecord(UNREADABLE, f"{self._told(location)!r} is a folder")
+            raise BadRecord(UNREADABLE, f"{self._told(location)!a} is a folder")
         facts = _facts(info)
         if not facts or info.get("size") is None:
             content = self.read(location)
@@ -110,7 +115,8 @@ class RemoteFiles:
             return repeated(call, lambda error: not isinstance(_fault(location, told, error), BadRecord), ATTEMPTS)
         except Exception as error:  # drivers raise their client's own classes
             fault = _fault(location, told, error)
-            if isinstance(fault, BadRecord) and fault.reason == UNREADABLE:
+            if isinstance(fault, BadRecord) and fault.reason == UNREADABLE and self._logged < LISTED:
+                self._logged += 1
                 _LOG.warning("%s cannot be read: %s: %s", location, type(error).__name__, error)
             raise fault from error
 
@@ -148,14 +154,15 @@ def _fault(location: str, told: str, error: BaseException) -> BadRecord | Platfo
     for link in chain:
         status = _status(link)
         if status in _GONE:
-            return BadRecord(MISSING, repr(told))
+            return BadRecord(MISSING, ascii(told))
         if status is not None and 400 <= status < 500 and status not in _REFUSED_BUT_ALIVE:
-            return BadRecord(UNREADABLE, f"{told!r} answers {status}")
+            return BadRecord(UNREADABLE, f"{told!a} answers {status}")
     root = chain[-1]
     if isinstance(error, (FileNotFoundError, NotADirectoryError)) and isinstance(root, (type(error), LookupError)):
-        return BadRecord(MISSING, repr(told))
-    if isinstance(root, (PermissionError, IsADirectoryError, ValueError)):
-        return BadRecord(UNREADABLE, f"{told!r} {type(root).__name__}")
+        return BadRecord(MISSING, ascii(told))
+    for kind, words in _UNREADABLE.items():
+        if isinstance(root, kind):
+            return BadRecord(UNREADABLE, f"{told!a} {words}")
     return PlatformError(f"media {location!r} cannot be fetched", got=f"{type(root).__name__}: {root}")
 
 

@@ -61,7 +61,7 @@ def row_of(record: Record, numbers: dict[str, int], locate: Callable[[Any], str 
     except BadRecord as bad:
         # The one thing left to find it by in the source.
         nameless = bad.reason == NO_KEY and isinstance(record.media, str)
-        fault = BadRecord(bad.reason, f"its media is {record.media!r}") if nameless else bad
+        fault = BadRecord(bad.reason, f"its media is {record.media!a}") if nameless else bad
     metadata = _canonical({name: json_value(value) for name, value in record.metadata.items()})
     if fault is None:
         broken = [what for what, it in (("metadata", metadata), ("media", media)) if it != _valid(it)]

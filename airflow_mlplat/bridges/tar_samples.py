@@ -18,7 +18,8 @@ from airflow_mlplat.bridges.tar_files import TarMember, tar_members
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 """A larger `cls` or `json` is no label and no metadata. In bytes."""
 
-_MAX_DEPTH = 100  # of JSON: how deep a Python can read differs by version
+# Of JSON: how deep a Python can read, and how many digits, differs by version.
+_MAX_DEPTH, _MAX_DIGITS = 100, 1000
 _TEXTS = ("cls", "json")
 _META = re.compile(r"__[^/]*__($|/)")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
@@ -45,7 +46,7 @@ class TarSample:
     def add(self, extension: str, member: TarMember) -> None:
         """Take in a member; texts are read now."""
         if extension in self.members:
-            self.problem = f"it has more than one member {extension!r}"
+            self.problem = f"it has more than one member {extension!a}"
         self.members[extension] = member_location(self.path, member.offset, member.size)
         if extension in _TEXTS:
             if member.size > MAX_TEXT_BYTES:
@@ -62,12 +63,13 @@ class TarSample:
         if "json" not in self.texts:
             return {}
         try:
-            value = json.loads(self.texts["json"].decode())
+            value = json.loads(self.texts["json"].decode(), parse_int=_whole_number)
             json.dumps(value, ensure_ascii=False).encode()  # raises for lone surrogates
             if _is_deep(value, _MAX_DEPTH):
                 raise ValueError(f"nested deeper than {_MAX_DEPTH}")
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"its json is none: {error}") from error
+            # Without the error's words, which differ by Python: what is told counts in the span's digest.
+            raise ValueError("its json is none, or too deep, or has no valid Unicode") from error
         return value if isinstance(value, dict) else {"json": value}
 
     def label(self, label: str | None) -> Any:
@@ -87,12 +89,18 @@ class TarSample:
         try:
             text = self.texts.get("cls", b"").decode().strip()
         except UnicodeDecodeError as error:
-            raise ValueError(f"its cls is no text: {error}") from error
+            raise ValueError("its cls is no UTF-8") from error
         return (int(text) if _WHOLE.fullmatch(text) else text) if text else None
 
     def media(self, extensions: Iterable[str]) -> str | None:
         """Location of the member with the first of the extensions that there is."""
         return next((self.members[name] for name in extensions if name in self.members), None)
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _is_deep(value: Any, depth: int) -> bool:

@@ -62,7 +62,7 @@ def class_number(value: Any, numbers: dict[str, int]) -> int | None:
         return None
     text = label_text(value)
     if text not in numbers:
-        raise BadRecord(LABEL_OUTSIDE, repr(text))
+        raise BadRecord(LABEL_OUTSIDE, ascii(text))
     return numbers[text]
 
 

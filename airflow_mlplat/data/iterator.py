@@ -105,10 +105,13 @@ class BatchIterator:
         own = self._identity()
         differ = [name for name, value in own.items() if state.get(name) != value]
         if differ:
+            mend = "iterate over the same samples with the same seed, shuffle and sampling, or start anew"
+            if differ == ["algorithm"] and "manifest" not in (own["algorithm"], state.get("algorithm")):
+                mend = "it is of a version of airflow_mlplat that draws otherwise: start anew"
             raise SpecError(
                 "state of another iteration",
                 expected={name: own[name] for name in differ}, got={name: state.get(name) for name in differ},
-                fix="iterate over the same samples with the same seed and shuffle, or start anew",
+                fix=mend,
             )  # fmt: skip
         epoch, position = state.get("epoch"), state.get("position")
         if not (isinstance(epoch, int) and isinstance(position, int) and epoch >= 0 and 0 <= position <= self._n):

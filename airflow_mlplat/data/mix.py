@@ -1,14 +1,18 @@
 """Weighted sampling: how often each group of samples comes, as a pure function of seed, epoch and position.
 
-An epoch's positions are cut into blocks, of which the last may be shorter. In every block each group has a fixed
-number of positions, its quota, which are scattered over the block. What a group gets is a shuffled order of its
-samples, and when that is used up another one: no sample comes again before all of its group came. So shares are exact
-in each block and in each epoch, not only on average, and a state is still one position.
+An epoch gives each group its share of the positions, rounded up or down; which of the two is drawn for each epoch, by
+systematic sampling (Madow 1949, "On the theory of systematic sampling, II"), so that over many epochs shares are exact.
+The epoch is cut into blocks, and each of them holds every group's share of a block, rounded up or down, scattered over
+the block. What a group gets is a shuffled order of its samples, and when that is used up another one: no sample comes
+again before all of its group came. All of it can be computed at any position, so a state is still one number.
 """
 
 from __future__ import annotations
 
+import hashlib
 from fractions import Fraction
+from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 
@@ -18,7 +22,7 @@ from airflow_mlplat.errors import DataError, SpecError
 ALGORITHM = "mix-v2"
 """Named in every state of an order that is drawn so: other draws are another algorithm."""
 BLOCK = 4096
-"""Positions: shares are kept to half of one of them. Small enough to hold in each stretch of a training."""
+"""Positions that a block has at most, give or take a few: so few that shares hold in each stretch of an epoch."""
 
 
 class Mix:
@@ -30,25 +34,21 @@ class Mix:
         positions: How many an epoch has, 1 or more.
 
     Raises:
-        SpecError: Weights are not positive numbers, or there are more groups than positions in a block.
+        SpecError: There are no groups, or weights are not positive numbers, one for each.
         DataError: A group is empty.
     """
 
     def __init__(self, groups: list[np.ndarray], weights: list[float], positions: int) -> None:
-        if not groups or len(groups) > BLOCK or len(weights) != len(groups):
-            raise SpecError(
-                "too many or too few groups to draw from: each has one position at least in every block",
-                expected=f"1 … {BLOCK} groups, with a weight each", got=f"{len(groups)} and {len(weights)} weights",
-            )  # fmt: skip
+        if not groups or len(weights) != len(groups):
+            raise SpecError("a mix needs groups, with a weight each", got=f"{len(groups)} and {len(weights)} weights")
         if not all(isinstance(weight, (int, float)) and 0 < weight < float("inf") for weight in weights):
             raise SpecError("weights must be positive numbers", got=weights)
         for number, rows in enumerate(groups):
             if not len(rows):
                 raise DataError(f"group {number} of a mix has no samples", expected="1 or more", got=0)
         self.groups = [np.asarray(rows, np.int64) for rows in groups]
-        self.quotas = quotas(weights, BLOCK)
-        self._whole, rest = divmod(positions, BLOCK)
-        self._last_quotas = quotas(weights, rest)
+        # An iterator is at one epoch, and looks ahead into the next one.
+        self._epoch = lru_cache(maxsize=2)(lambda *key: _Epoch(weights, positions, *key))
 
     def rows(self, positions: np.ndarray, seed: int, epoch: int, manifest: str) -> tuple[np.ndarray, np.ndarray]:
         """Rows at positions of an epoch, and how often each came before in the epoch.
@@ -62,30 +62,12 @@ class Mix:
         Returns:
             rows int64 (m,), turns int64 (m,).
         """
-        blocks, slots = np.divmod(np.asarray(positions, np.int64), BLOCK)
-        groups, before = np.empty_like(slots), np.empty_like(slots)
-        for block in np.unique(blocks).tolist():
-            inside = blocks == block
-            of, earlier = self._block(block, seed, epoch, manifest)
-            groups[inside], before[inside] = of[slots[inside]], earlier[slots[inside]]
-        before += blocks * self.quotas[groups]
-        rows, turns = np.empty_like(slots), np.empty_like(slots)
+        groups, before = self._epoch(seed, epoch, manifest).at(np.asarray(positions, np.int64))
+        rows, turns = np.empty_like(groups), np.empty_like(groups)
         for group in np.unique(groups).tolist():
             inside = groups == group
             rows[inside], turns[inside] = self._of_group(group, before[inside], seed, epoch, manifest)
         return rows, turns
-
-    def _block(self, block: int, seed: int, epoch: int, manifest: str) -> tuple[np.ndarray, np.ndarray]:
-        """Of each slot its group, and how many slots of the block before it are the group's."""
-        its = self.quotas if block < self._whole else self._last_quotas
-        ends = np.cumsum(its)
-        size = int(ends[-1])
-        scattered = permute(np.arange(size), size, seed, epoch, f"{manifest} block {block}")
-        of = np.searchsorted(ends, scattered, side="right")
-        earlier = np.empty_like(of)
-        by_group = np.argsort(of, kind="stable")
-        earlier[by_group] = np.arange(size) - (ends - its)[of[by_group]]
-        return of, earlier
 
     def _of_group(
         self, group: int, before: np.ndarray, seed: int, epoch: int, manifest: str
@@ -99,23 +81,76 @@ class Mix:
         return rows[index], turns
 
 
-def quotas(weights: list[float], positions: int) -> np.ndarray:
-    """Whole numbers in the proportions of weights (largest remainders): int64 (len(weights),).
+class _Epoch:
+    """Which group each position of an epoch is of.
 
-    At least 1 each where there are positions enough, so that no group is left out; else the heaviest get one.
+    Of the `quota` of a group, (block * quota + start) // blocks come before a block: so every block has its share,
+    rounded up or down, and all blocks together have the quota. Where in an epoch a group is rounded up follows from
+    its start in [0, blocks); starts are spread evenly, so that blocks are about equally long.
+    """
+
+    def __init__(self, weights: list[float], positions: int, seed: int, epoch: int, manifest: str) -> None:
+        self._key = seed, epoch
+        self._manifest = manifest
+        self._blocks = -(-positions // BLOCK)
+        self._quotas = quotas(weights, positions, f"{manifest}\n{seed}\n{epoch}")
+        spread = permute(np.arange(len(weights)), len(weights), seed, epoch, f"{manifest} starts")
+        self._starts = spread * self._blocks // len(weights)
+
+    def at(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Groups at positions, int64 (m,), and how many positions of the same group come before each, int64 (m,)."""
+        groups, before = np.empty_like(positions), np.empty_like(positions)
+        missing = np.ones(len(positions), bool)
+        while missing.any():
+            block = self._block_of(int(positions[missing].min()))
+            earlier, later = self._before(block), self._before(block + 1)
+            first, end = int(earlier.sum()), int(later.sum())
+            inside = (positions >= first) & (positions < end)
+            of, among = self._scattered(block, later - earlier)
+            slots = positions[inside] - first
+            groups[inside] = of[slots]
+            before[inside] = earlier[of[slots]] + among[slots]
+            missing &= ~inside
+        return groups, before
+
+    def _before(self, block: int) -> np.ndarray:
+        """How many positions of each group come before a block: int64 (groups,)."""
+        return (block * self._quotas + self._starts) // self._blocks
+
+    def _block_of(self, position: int) -> int:
+        """The last block that begins at a position or before it, of those that are not empty."""
+        low, high = 0, self._blocks
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if int(self._before(middle).sum()) <= position else (low, middle)
+        return low
+
+    def _scattered(self, block: int, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of each slot of a block its group, and how many slots of the group come before it in the block."""
+        ends = np.cumsum(counts)
+        size = int(ends[-1])
+        scattered = permute(np.arange(size), size, *self._key, f"{self._manifest} block {block}")
+        of = np.searchsorted(ends, scattered, side="right")
+        among = np.empty_like(of)
+        by_group = np.argsort(of, kind="stable")
+        among[by_group] = np.arange(size) - (ends - counts)[of[by_group]]
+        return of, among
+
+
+def quotas(weights: list[float], positions: int, key: str) -> np.ndarray:
+    """Whole numbers in the proportions of weights, each rounded up or down: int64 (len(weights),).
+
+    Over all keys, each is on average just its share.
 
     Args:
         weights: Positive.
         positions: Their sum, 0 or more.
+        key: Which are rounded up follows from it.
     """
-    total = sum(map(Fraction, weights))  # exact: sums of floats depend on their order
-    shares = [Fraction(weight) * positions / total for weight in weights]
-    whole = [int(share) for share in shares]
-    by_remainder = sorted(range(len(weights)), key=lambda i: (whole[i] - shares[i], i))
-    for i in by_remainder[: positions - sum(whole)]:
-        whole[i] += 1
-    for i, quota in enumerate(whole):
-        if not quota and max(whole) > 1:
-            whole[whole.index(max(whole))] -= 1
-            whole[i] = 1
-    return np.array(whole, np.int64)
+    exact = list(map(Fraction, weights))  # sums of floats depend on their order
+    unit = max(weight.denominator for weight in exact)  # powers of two, so all others divide it
+    ends = list(accumulate(int(weight * unit) for weight in exact))
+    drawn = int.from_bytes(hashlib.blake2b(f"{ALGORITHM}\n{key}".encode(), digest_size=8).digest(), "big")
+    shift = drawn * ends[-1] >> 64
+    marks = [(end * positions + shift) // ends[-1] for end in [0, *ends]]
+    return np.diff(np.array(marks, np.int64))

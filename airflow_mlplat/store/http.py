@@ -225,7 +225,7 @@ def _told(answer: http.client.HTTPResponse) -> str:
 
 def _length(answer: http.client.HTTPResponse) -> int | None:
     """Of its body, in bytes; None where the server says none, or no number."""
-    text = answer.getheader("Content-Length") or ""
+    text = (answer.getheader("Content-Length") or "").strip(" \t")  # RFC 9110, section 5.5
     return int(text) if text.isascii() and text.isdigit() else None
 
 

@@ -90,6 +90,8 @@ class ShardRanges:
                 mapped = self._map(shard, layout.shard_path(shard))
         # To touch the pages of a file that became shorter would end the process (SIGBUS).
         if mapped is not None and mapped.size() < len(mapped):
+            with self._lock:
+                self._maps.pop(shard, None)  # who mends it has it read again
             raise CorruptionError(
                 f"{layout.shard_path(shard)} of the store {self._backend.url} has lost its end",
                 expected=f"{len(mapped)} bytes", got=mapped.size(),

@@ -103,6 +103,19 @@ def test_forbidden_files_are_unreadable(root):
         os.seteuid(user)
 
 
+def test_what_is_told_is_the_same_for_every_python_and_place(root):
+    """`repr` would escape letters that are newer than the Python."""
+    os.mkfifo(root / "\N{MELTING FACE}")
+    files = LocalFiles(str(root))
+    for value, told in (("\N{MELTING FACE}", r"'\U0001fae0' is no file"), ("none/é", r"'none/\xe9'")):
+        with pytest.raises(BadRecord) as bad:
+            files.look(files.locate(value))
+        assert bad.value.detail == told
+    with pytest.raises(BadRecord) as bad:
+        files.read(files.locate("a"))
+    assert bad.value.detail == "'a' EISDIR"
+
+
 def test_a_failing_disk_is_the_platforms():
     if not Path("/proc/self/mem").exists():
         pytest.skip("needs /proc")

@@ -84,6 +84,20 @@ def test_what_is_told_does_not_depend_on_the_root_and_the_rest_is_logged(web, ca
         caplog.clear()
 
 
+def test_the_drivers_words_are_logged_of_some_and_kept_of_none(caplog):
+    class Closed:
+        def cat_file(self, path):
+            raise PermissionError(f"request {path} refused")
+
+    files = RemoteFiles("memory://images", lambda protocol: Closed())
+    for number in range(30):
+        with pytest.raises(BadRecord) as bad:
+            files.read(files.locate(f"{number}.png"))
+        assert bad.value.detail == f"'{number}.png' may not be read"
+    assert len(caplog.messages) == 20
+    assert caplog.messages[0].endswith("0.png cannot be read: PermissionError: request memory://images/0.png refused")
+
+
 @pytest.mark.parametrize("status", [500, 503, 429])
 def test_a_passing_failure_is_survived(web, monkeypatch, status):
     monkeypatch.setattr(retry, "PAUSE_SECONDS", 0.01)

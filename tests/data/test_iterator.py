@@ -160,6 +160,14 @@ def test_state_of_other_samples(memory, options):
         BatchIterator(memory(21), options()).set_state({})
 
 
+def test_state_of_another_version(memory, options):
+    iterator = BatchIterator(memory(20), options(sampling={"classes": "balanced"}))
+    with pytest.raises(
+        SpecError, match=r"got {'algorithm': 'feistel6-v1'}\. it is of a version .* that draws otherwise"
+    ):
+        iterator.set_state({**iterator.get_state(), "algorithm": "feistel6-v1"})
+
+
 @pytest.mark.parametrize("state", [None, "state", 5])
 def test_state_that_is_none(memory, options, state):
     with pytest.raises(

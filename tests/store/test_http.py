@@ -53,6 +53,7 @@ class Odd(BaseHTTPRequestHandler):
             "/other": (206, {"Content-Range": "bytes 0-1/10"}, b"01"),
             "/more": (206, {"Content-Range": "bytes 2-8/10"}, b"2345678"),
             "/untold": (206, {}, b"2345"),
+            "/spaced": (206, {"Content-Range": "bytes 2-5/10", "Content-Length": "4 "}, b"2345"),
             "/garbled": (206, {"Content-Range": "bytes 2-5/10", "Content-Length": "four"}, b"2345"),
             "/broken": (206, {"Content-Range": "bytes 2-5/10", "Content-Length": "4"}, b"23"),
             "/round": (302, {"Location": "/round"}, b""),
@@ -197,6 +198,10 @@ def test_a_server_without_ranges_is_told(odd, path, got):
     expected = rf"does not answer ranges of {path}; expected 206 from byte 2, of 4 bytes at most; got {got}\.$"
     with pytest.raises(StoreError, match=rf"http://\S+ {expected}"):
         open_backend(f"http://{odd}").read_range(path, 2, 4)
+
+
+def test_white_space_around_a_length_means_nothing(odd):
+    assert open_backend(f"http://{odd}").read_range("spaced", 2, 4) == b"2345"
 
 
 def test_a_body_that_breaks_off_is_told(odd):

@@ -66,3 +66,6 @@ def test_a_shard_that_is_cut_off_while_it_is_mapped(store, shards):
             CorruptionError, match=r"\.tar of the store file:///.* has lost its end; expected 1000 bytes"
         ):
             read()
+        path.write_bytes(shards[sha256] * 1000)  # mended
+        assert ranges.read(sha256, 10, 5) == shards[sha256] * 5
+        os.truncate(path, 0)
