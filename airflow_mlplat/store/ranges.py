@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import threading
 from contextlib import contextmanager
+from itertools import repeat
 from operator import getitem
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -61,7 +62,8 @@ class ShardRanges:
         if not maps or None in maps:
             return map(self.read, map(shards.__getitem__, which.tolist()), offsets.tolist(), sizes.tolist())
         ranges = map(slice, offsets.tolist(), (offsets + sizes).tolist())
-        return map(getitem, map(maps.__getitem__, which.tolist()), ranges)
+        of = repeat(maps[0]) if len(maps) == 1 else map(maps.__getitem__, which.tolist())
+        return map(getitem, of, ranges)
 
     def hint(self, shards: Iterable[str]) -> None:
         """The operating system reads ahead by itself."""

@@ -18,7 +18,6 @@ from airflow_mlplat.contract import Ref
 from airflow_mlplat.errors import CorruptionError, SpecError
 from airflow_mlplat.store import layout, tar
 from airflow_mlplat.store.checksum import crc32c, implementation
-from airflow_mlplat.store.index import INDEX_DTYPE
 from airflow_mlplat.store.opened import Opened, most_open
 from airflow_mlplat.store.parts import PARTS, Part, shard_rows
 from airflow_mlplat.store.ranges import ShardRanges, ShardReader
@@ -167,11 +166,15 @@ class Samples:
         rows = np.asarray(rows, np.int64)
         if len(rows) <= self._few_rows:
             return (self.media(row, check) for row in rows.tolist())
-        shards: list[str] = []
-        which, records = np.empty(len(rows), np.int64), np.empty(len(rows), INDEX_DTYPE)
-        for number, chosen in self._by_shard(rows):
-            which[chosen], records[chosen] = len(shards), self._indexes[number].records(rows[chosen])
+        shards, chosen, found = [], [], []
+        for number, places in self._by_shard(rows):
             shards.append(self._indexes[number].sha256)
+            chosen.append(places)
+            found.append(self._indexes[number].records(rows[places]))
+        back = np.empty(len(rows), np.int64)
+        back[np.concatenate(chosen)] = np.arange(len(rows))
+        records = np.concatenate(found).take(back)
+        which = np.repeat(np.arange(len(shards)), [len(places) for places in chosen]).take(back)
         offsets, sizes = records["offset"].astype(np.int64), records["size"].astype(np.int64)
         medias = self._reader.read_each(shards, which, offsets, sizes)
         return self._checked(medias, records["crc32c"].tolist(), rows.tolist()) if check else medias

@@ -67,7 +67,7 @@ class ShardIndex:
         places = rows - self.start
         if self.gaps:
             places = places + np.searchsorted(np.array(self.gaps), places, "right")
-        return self._all()[places]
+        return self._all().take(places)  # several times as fast as [places] where items are records
 
     def labels(self, rows: np.ndarray) -> np.ndarray:
         """The labels of rows: int64 (k,) → int64 (k,)."""

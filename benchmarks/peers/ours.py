@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import count
+from collections.abc import Iterator
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,14 @@ class Ours:
 
 
 def _raw(samples: Samples, repeat: bool, check: bool) -> Raw:
-    for epoch in count() if repeat else range(1):
-        for start in range(0, len(samples), CHUNK):
-            positions = np.arange(start, min(start + CHUNK, len(samples)))
-            rows = permute(positions, len(samples), 0, epoch, samples.ref.digest)
-            labels = samples.labels[rows].tolist()
-            yield from zip(samples.media_of(rows, check), labels)
+    def chunks() -> Iterator[Raw]:
+        for epoch in count() if repeat else range(1):
+            for start in range(0, len(samples), CHUNK):
+                positions = np.arange(start, min(start + CHUNK, len(samples)))
+                rows = permute(positions, len(samples), 0, epoch, samples.ref.digest)
+                yield zip(samples.media_of(rows, check), samples.labels[rows].tolist())
+
+    return chain.from_iterable(chunks())
 
 
 def _batches(folder: Path, repeat: bool, **options: Any) -> Batches:
