@@ -16,7 +16,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from airflow_mlplat.data.order import permute
+from airflow_mlplat.data.order import ROUNDS, half_bits, permute, permute_each, round_keys
 from airflow_mlplat.errors import DataError, SpecError
 
 ALGORITHM = "mix-v2"
@@ -46,7 +46,10 @@ class Mix:
         for number, rows in enumerate(groups):
             if not len(rows):
                 raise DataError(f"group {number} of a mix has no samples", expected="1 or more", got=0)
-        self.groups = [np.asarray(rows, np.int64) for rows in groups]
+        self._rows = np.concatenate(groups).astype(np.int64)
+        self._sizes = np.array([len(rows) for rows in groups], np.int64)
+        self._starts = np.cumsum(self._sizes) - self._sizes
+        self._halves = np.array([half_bits(len(rows)) for rows in groups], np.uint64)
         # An iterator is at one epoch, and looks ahead into the next one.
         self._epoch = lru_cache(maxsize=2)(lambda *key: _Epoch(weights, positions, *key))
 
@@ -63,22 +66,14 @@ class Mix:
             rows int64 (m,), turns int64 (m,).
         """
         groups, before = self._epoch(seed, epoch, manifest).at(np.asarray(positions, np.int64))
-        rows, turns = np.empty_like(groups), np.empty_like(groups)
-        for group in np.unique(groups).tolist():
-            inside = groups == group
-            rows[inside], turns[inside] = self._of_group(group, before[inside], seed, epoch, manifest)
-        return rows, turns
-
-    def _of_group(
-        self, group: int, before: np.ndarray, seed: int, epoch: int, manifest: str
-    ) -> tuple[np.ndarray, np.ndarray]:
-        rows = self.groups[group]
-        turns, index = np.divmod(before, len(rows))
-        for turn in np.unique(turns).tolist():
-            inside = turns == turn
-            key = f"{manifest} group {group} turn {turn}"
-            index[inside] = permute(index[inside], len(rows), seed, epoch, key)
-        return rows[index], turns
+        sizes = self._sizes[groups]
+        turns, index = np.divmod(before, sizes)
+        orders = sorted(set(zip(groups.tolist(), turns.tolist())))
+        keys = np.array([round_keys(seed, epoch, f"{manifest} group {g} turn {t}") for g, t in orders], np.uint64)
+        place = {order: number for number, order in enumerate(orders)}
+        which = [place[order] for order in zip(groups.tolist(), turns.tolist())]
+        index = permute_each(index, sizes, self._halves[groups], keys.reshape(-1, ROUNDS)[which].T)
+        return self._rows[self._starts[groups] + index], turns
 
 
 class _Epoch:
@@ -96,20 +91,17 @@ class _Epoch:
         self._quotas = quotas(weights, positions, f"{manifest}\n{seed}\n{epoch}")
         spread = permute(np.arange(len(weights)), len(weights), seed, epoch, f"{manifest} starts")
         self._starts = spread * self._blocks // len(weights)
+        self._block = lru_cache(maxsize=2)(self._scattered)  # batches come one after the other
 
     def at(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Groups at positions, int64 (m,), and how many positions of the same group come before each, int64 (m,)."""
         groups, before = np.empty_like(positions), np.empty_like(positions)
         missing = np.ones(len(positions), bool)
         while missing.any():
-            block = self._block_of(int(positions[missing].min()))
-            earlier, later = self._before(block), self._before(block + 1)
-            first, end = int(earlier.sum()), int(later.sum())
-            inside = (positions >= first) & (positions < end)
-            of, among = self._scattered(block, later - earlier)
+            first, of, earlier = self._block(self._block_of(int(positions[missing].min())))
+            inside = (positions >= first) & (positions < first + len(of))
             slots = positions[inside] - first
-            groups[inside] = of[slots]
-            before[inside] = earlier[of[slots]] + among[slots]
+            groups[inside], before[inside] = of[slots], earlier[slots]
             missing &= ~inside
         return groups, before
 
@@ -125,16 +117,18 @@ class _Epoch:
             low, high = (middle, high) if int(self._before(middle).sum()) <= position else (low, middle)
         return low
 
-    def _scattered(self, block: int, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of each slot of a block its group, and how many slots of the group come before it in the block."""
+    def _scattered(self, block: int) -> tuple[int, np.ndarray, np.ndarray]:
+        """Where a block begins; and of each of its positions the group, and how many of that group come before it."""
+        before = self._before(block)
+        counts = self._before(block + 1) - before
         ends = np.cumsum(counts)
         size = int(ends[-1])
         scattered = permute(np.arange(size), size, *self._key, f"{self._manifest} block {block}")
         of = np.searchsorted(ends, scattered, side="right")
-        among = np.empty_like(of)
+        earlier = np.empty_like(of)
         by_group = np.argsort(of, kind="stable")
-        among[by_group] = np.arange(size) - (ends - counts)[of[by_group]]
-        return of, among
+        earlier[by_group] = np.arange(size) + (before - ends + counts)[of[by_group]]
+        return int(before.sum()), of, earlier
 
 
 def quotas(weights: list[float], positions: int, key: str) -> np.ndarray:

@@ -7,6 +7,7 @@ and Rogaway 2002, "Ciphers with arbitrary finite domains"). No permutation is ev
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -41,15 +42,38 @@ def permute(positions: np.ndarray, n: int, seed: int, epoch: int, manifest: str)
         raise SpecError(
             "position outside the order", expected=f"0 … {n - 1}", got=f"{positions.min()} … {positions.max()}"
         )
-    keys = round_keys(seed, epoch, manifest)
-    half = max(1, ((n - 1).bit_length() + 1) // 2)
+    keys, half, limit = round_keys(seed, epoch, manifest), np.uint64(half_bits(n)), np.uint64(n)
     rows = _feistel(positions.astype(np.uint64), half, keys)
-    limit = np.uint64(n)
     outside = np.flatnonzero(rows >= limit)
     while outside.size:
         rows[outside] = _feistel(rows[outside], half, keys)
         outside = outside[rows[outside] >= limit]
     return rows.astype(np.int64)
+
+
+def permute_each(positions: np.ndarray, sizes: np.ndarray, halves: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """`permute` of many orders at once: of each position that of its own order.
+
+    Args:
+        positions: int64 (m,), each in [0, its size).
+        sizes: int64 (m,): `n` of each order.
+        halves: uint64 (m,): `half_bits` of each size.
+        keys: uint64 (ROUNDS, m): `round_keys` of each order.
+
+    Returns:
+        int64 (m,).
+    """
+    rows, limits = _feistel(positions.astype(np.uint64), halves, keys), sizes.astype(np.uint64)
+    outside = np.flatnonzero(rows >= limits)
+    while outside.size:
+        rows[outside] = _feistel(rows[outside], halves[outside], keys[:, outside])
+        outside = outside[rows[outside] >= limits[outside]]
+    return rows.astype(np.int64)
+
+
+def half_bits(n: int) -> int:
+    """Half the bits, rounded up, of numbers in [0, n): at least 1."""
+    return max(1, ((n - 1).bit_length() + 1) // 2)
 
 
 def round_keys(seed: int, epoch: int, manifest: str) -> np.ndarray:
@@ -58,8 +82,9 @@ def round_keys(seed: int, epoch: int, manifest: str) -> np.ndarray:
     return np.frombuffer(hashlib.blake2b(text, digest_size=8 * ROUNDS).digest(), "<u8").astype(np.uint64)
 
 
-def _feistel(values: np.ndarray, half: int, keys: np.ndarray) -> np.ndarray:
-    shift, mask = np.uint64(half), np.uint64((1 << half) - 1)
+def _feistel(values: np.ndarray, half: Any, keys: np.ndarray) -> np.ndarray:
+    """`half` and each of `keys` are one number, or one for each of the values, uint64."""
+    shift, mask = half, (np.uint64(1) << half) - np.uint64(1)
     left, right = values >> shift, values & mask
     for key in keys:
         left, right = right, left ^ (_mix(right ^ key) & mask)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_mlplat.data import permute
-from airflow_mlplat.data.order import round_keys
+from airflow_mlplat.data.order import half_bits, permute_each, round_keys
 from airflow_mlplat.errors import SpecError
 
 MANIFEST = "ab" * 32
@@ -89,3 +89,15 @@ def test_refuses_positions_outside(positions):
 
 def test_no_positions():
     assert permute(np.array([], np.int64), 10, 0, 0, MANIFEST).shape == (0,)
+
+
+@given(sizes=st.lists(st.integers(1, 300), min_size=1, max_size=20), draw=st.randoms())
+def test_many_orders_at_once_are_each_its_own(sizes, draw):
+    positions = np.array([draw.randrange(size) for size in sizes])
+    names = [f"m{draw.randrange(3)}" for _ in sizes]
+    keys = np.array([round_keys(1, 2, name) for name in names]).T
+    halves = np.array([half_bits(size) for size in sizes], np.uint64)
+    found = permute_each(positions, np.array(sizes), halves, keys)
+    assert found.tolist() == [
+        int(permute(np.array([at]), size, 1, 2, name)[0]) for at, size, name in zip(positions, sizes, names)
+    ]
