@@ -62,7 +62,7 @@ class BatchIterator:
     ) -> None:
         if not isinstance(options, IteratorOptions):
             raise SpecError("options of an iterator are wrong", expected="IteratorOptions(…)", got=repr(options))
-        if not hasattr(samples, "manifest_rows"):
+        if not hasattr(samples, "ref"):
             raise SpecError("samples of an iterator are none", expected="Samples(store, ref)", got=repr(samples))
         if epochs is not None and not (is_whole(epochs) and epochs >= 1):
             raise SpecError("epochs must be a whole number", expected="1 or more, or None", got=repr(epochs))

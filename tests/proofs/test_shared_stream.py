@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -15,7 +16,8 @@ import pytest
 
 from tests.proofs.conftest import ROOT, Proof
 
-IMAGES, SIDES, EPOCHS, BATCH = 480, (256, 343), 12, 32
+IMAGES, SIDES, EPOCHS, BATCH = 480, (256, 343), 24, 32
+"""Some 8 s of decoding: a server that is started for less is not worth its start, which counts."""
 OPTIONS = {"batch_size": BATCH, "shape": [224, 224, 3], "seed": 11, "keep_bytes": 0}
 """Nothing is kept: decoding is measured, in every epoch."""
 PYTHONS = {
@@ -26,6 +28,8 @@ PYTHONS = {
 MOST = 1.2
 """CPU time of decoding for three, as a multiple of that for one alone."""
 SECONDS = 300
+ROUNDS = 5
+"""The same work takes a sixth more or less CPU time from one minute to the next on machines that are shared."""
 
 
 def make_store(folder: Path) -> dict:
@@ -91,25 +95,28 @@ def together(folder: Path, data: dict, epochs: int) -> list[Trainer]:
 def test_shared_stream(proof: Proof, tmp_path: Path) -> None:
     data = make_store(tmp_path / "store")
     before, expected = alone(tmp_path, data)
-    trainers = together(tmp_path, data, EPOCHS)
-    results = [trainer.result() for trainer in trainers]
-    after, again = alone(tmp_path, data)
-
-    digests = {tuple(trainer.digests()) for trainer in trainers} | {tuple(expected), tuple(again)}
+    digests, ratios, said = {tuple(expected)}, [], []
+    for _ in range(ROUNDS):
+        trainers = together(tmp_path, data, EPOCHS)
+        results = [trainer.result() for trainer in trainers]
+        after, again = alone(tmp_path, data)
+        digests |= {tuple(trainer.digests()) for trainer in trainers} | {tuple(again)}
+        one, before = (before + after) / 2, after
+        own = sum(result["counts"]["own"] for result in results)
+        server = max((result["counts"]["server"] for result in results), key=lambda counted: counted["cpu_seconds"])
+        taking = sum(result["taking_seconds"] for result in results)
+        ratios.append((server["cpu_seconds"] + taking + own * one / len(expected)) / one)
+        said.append(f"{ratios[-1]:.3f} ({server['cpu_seconds']:.2f} + {taking:.2f} / {one:.2f}, {own} own)")
     proof.row(
         len(expected) if len(digests) == 1 else "different", "equal batch digests",
         f"{EPOCHS * IMAGES // BATCH} in {', '.join(PYTHONS)} and alone",
         len(digests) == 1 and len(expected) == EPOCHS * IMAGES // BATCH,
     )  # fmt: skip
-    one = (before + after) / 2
-    own = sum(result["counts"]["own"] for result in results)
-    server = max((result["counts"]["server"] for result in results), key=lambda counted: counted["cpu_seconds"])
-    taking = sum(result["taking_seconds"] for result in results)
-    total = server["cpu_seconds"] + taking + own * one / len(expected)
+    ratio = statistics.median(ratios)
     proof.row(
-        total / one, "CPU of decoding for three / for one alone", f"<= {MOST}", total / one <= MOST,
-        f"server {server['cpu_seconds']:.2f} s with its start, taking {taking:.2f} s in all three, {own} batches "
-        f"decoded by trainers; alone {before:.2f} s before and {after:.2f} s after",
+        ratio, "CPU of decoding for three / for one alone", f"<= {MOST}", ratio <= MOST,
+        f"median of {ROUNDS} rounds, each (seconds of the server with its start + of taking in all three / of one "
+        f"alone, the mean of before and after, batches that trainers decoded): {'; '.join(said)}",
     )  # fmt: skip
 
     trainers = together(tmp_path, data, EPOCHS)
