@@ -98,16 +98,16 @@ def find(samples: Samples, log: logging.Logger) -> list[dict[str, Any]]:
     with ThreadPoolExecutor(THREADS) as pool:
         bad = chain.from_iterable(pool.map(lambda rows: list(_bad(samples, rows)), chunks))
         drops: list[dict[str, Any]] = []
-        for row, error in bad:
+        for row, words in bad:
             if len(drops) < _LISTED:
-                log.warning("%r of %s does not decode: %s", samples.key(row), samples.ref, error)
+                log.warning("%r of %s does not decode: %s", samples.key(row), samples.ref, words)
             drops.append({"row": row, "key": samples.key(row), "reason": UNDECODABLE})
         return drops
 
 
-def _bad(samples: Samples, rows: Iterable[int]) -> Iterable[tuple[int, DataError]]:
+def _bad(samples: Samples, rows: Iterable[int]) -> Iterable[tuple[int, str]]:
     for row in rows:
         try:
             read_image(samples.media(row), _CHANNELS)
         except DataError as error:
-            yield row, error
+            yield row, str(error)  # the error itself would keep the media in its traceback

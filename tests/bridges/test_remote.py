@@ -70,7 +70,6 @@ def test_answers_about_one_file(web, status, expected):
 
 
 def test_what_is_told_does_not_depend_on_the_root_and_the_rest_is_logged(web, caplog):
-    web.answers["/sub/a.png"] = [403]
     for root, value in ((web.url, "sub/a.png"), (f"{web.url}/sub", "a.png")):
         files = RemoteFiles(root)
         with pytest.raises(BadRecord) as bad:
