@@ -19,7 +19,7 @@ images: setup      ## the images of jobs in containers (launcher="docker"); need
 test: setup        ## all tests; parts whose server is absent are skipped with a reason
 	scripts/setup job-half jax caffe bench
 	$(PYTHON) -m pytest -rs --ignore=tests/proofs
-	.venvs/job-half/bin/python -m pytest -rs -m "$(JOB_HALF)" tests/test_contract.py tests/test_errors.py tests/store tests/data tests/stages tests/runtime
+	.venvs/job-half/bin/python -m pytest -rs -m "$(JOB_HALF)" tests/test_contract.py tests/test_errors.py tests/compiled tests/store tests/data tests/stages tests/runtime
 prove: setup       ## the promises, each by a proof; K="name other-name" runs some
 	scripts/setup job-half jax caffe bench
 	$(PYTHON) -m pytest -s --timeout=5400 tests/proofs --proofs "$(K)" $(PROVE_OPTIONS)
@@ -33,4 +33,4 @@ check: setup       ## format, lint, types
 lock:              ## after a change of dependencies
 	uv lock
 clean: down        ## remove everything that any target made
-	rm -rf .venv .venvs .tools .mlplat .services build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis airflow_mlplat/data/compiled/*.so
+	rm -rf .venv .venvs .tools .mlplat .services build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis airflow_mlplat/compiled/*.so

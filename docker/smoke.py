@@ -10,7 +10,7 @@ import sys
 import numpy as np
 from PIL import Image
 
-from airflow_mlplat.data.compiled.library import LIBRARY, library
+from airflow_mlplat.compiled.library import LIBRARY, library
 from airflow_mlplat.data.decode import decode
 from airflow_mlplat.runtime.runner import load_trainer
 

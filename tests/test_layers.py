@@ -16,8 +16,9 @@ MAY_IMPORT = {
     "contract": {"errors"},
     "errors": set(),
     "provider_info": set(),
-    "store": INNER,
-    "data": {*INNER, "store"},
+    "compiled": set(),
+    "store": {*INNER, "compiled"},
+    "data": {*INNER, "compiled", "store"},
     "stages": {*INNER, "store", "data"},
     "runtime": {*INNER, "store", "data", "stages"},
     "catalog": INNER,
@@ -32,7 +33,18 @@ MAY_IMPORT = {
 }
 DOORS = {"hooks/jobs.py": {"airflow_mlplat.stages.check.check_spec"}}
 """The one name that a file may import beside what its folder may: the mistakes that a worker tells as the job would."""
-WITHOUT_AIRFLOW = {"contract", "errors", "store", "data", "stages", "runtime", "catalog", "bridges", "launchers"}
+WITHOUT_AIRFLOW = {
+    "contract",
+    "errors",
+    "compiled",
+    "store",
+    "data",
+    "stages",
+    "runtime",
+    "catalog",
+    "bridges",
+    "launchers",
+}
 FRAMEWORKS = {"tensorflow", "keras", "mxnet", "caffe", "torch", "jax"}
 FRAMEWORK_ROOMS = ("data/adapters/", "runtime/frameworks/")
 

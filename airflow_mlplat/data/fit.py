@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from airflow_mlplat.data.compiled.linear import resized_linear
-from airflow_mlplat.data.compiled.resample import resampled
+from airflow_mlplat.compiled.linear import resized_linear
+from airflow_mlplat.compiled.resample import resampled
 from airflow_mlplat.data.opencv import installed_opencv, opencv
 from airflow_mlplat.errors import SpecError
 

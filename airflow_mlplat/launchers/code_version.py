@@ -8,7 +8,7 @@ import itertools
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent
-JOB_HALF = ("contract.py", "errors.py", "store", "data", "stages", "runtime")
+JOB_HALF = ("contract.py", "errors.py", "compiled", "store", "data", "stages", "runtime")
 """Files and folders of the package that a job may import."""
 
 
@@ -28,7 +28,7 @@ def code_version(package: Path = PACKAGE) -> str:
 
 def source_files(package: Path) -> list[Path]:
     """The job half's Python and C files, in the order of their digest."""
-    return _files(package, (".c", ".py"))
+    return _files(package, (".c", ".h", ".py"))
 
 
 def compiled_files(package: Path) -> list[Path]:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
 
 POLYNOMIAL = 0x82F63B78
 """0x1EDC6F41 with its bits reversed."""
@@ -22,6 +27,14 @@ def implementation() -> Callable[[bytes], int]:
     except ImportError:
         return crc32c_python
     return google_crc32c.value if google_crc32c.implementation == "c" else crc32c_python
+
+
+def agreeing(contents: Iterator[bytes], sums: np.ndarray | None) -> Iterator[bytes | None]:
+    """The contents, but None for each whose CRC-32C is not the one given: uint32 (m,); None for no comparison."""
+    if sums is None:
+        return contents
+    sum_of = implementation()
+    return (content if sum_of(content) == crc else None for content, crc in zip(contents, sums.tolist()))
 
 
 def extension() -> Callable[[int, Any], int] | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import mmap
 import threading
 from contextlib import contextmanager
-from itertools import repeat
-from operator import getitem
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_mlplat.compiled.pieces import pieces
 from airflow_mlplat.errors import CorruptionError, NotFoundError, StoreError
 from airflow_mlplat.store import layout
+from airflow_mlplat.store.checksum import agreeing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,15 +30,28 @@ class ShardReader(Protocol):
         """`size` bytes from `offset` of the shard of that SHA-256, fewer at its end. Called from several threads."""
 
     def read_each(
-        self, shards: Sequence[str], which: np.ndarray, offsets: np.ndarray, sizes: np.ndarray
-    ) -> Iterator[bytes]:
-        """`read` many times, one after the other: the i-th from `shards[which[i]]`; three times int64 (m,)."""
+        self,
+        shards: Sequence[str],
+        which: np.ndarray,
+        offsets: np.ndarray,
+        sizes: np.ndarray,
+        sums: np.ndarray | None = None,
+    ) -> Iterator[bytes | None]:
+        """`read` many times, one after the other.
+
+        Args:
+            shards: SHA-256 of each, at least one.
+            which: Of them, for each read: int64 (m,).
+            offsets: int64 (m,).
+            sizes: int64 (m,).
+            sums: uint32 (m,): None stands for what has another CRC-32C than this. Not compared if it is not given.
+        """
 
     def hint(self, shards: Iterable[str]) -> None:
         """Which shards will be read from now on, the soonest first; replaces what was told before."""
 
-    def recheck(self, shard: str) -> bool:
-        """Look again at a shard that gave wrong bytes; whether it was mended, so that reading again may help."""
+    def recheck(self, shard: str) -> None:
+        """Look again at a shard that gave wrong bytes, which will be read once more."""
 
 
 class ShardRanges:
@@ -55,22 +68,26 @@ class ShardRanges:
         self._maps: dict[str, Any] = {}
 
     def read_each(
-        self, shards: Sequence[str], which: np.ndarray, offsets: np.ndarray, sizes: np.ndarray
-    ) -> Iterator[bytes]:
-        """`read` many times, without Python in between."""
+        self,
+        shards: Sequence[str],
+        which: np.ndarray,
+        offsets: np.ndarray,
+        sizes: np.ndarray,
+        sums: np.ndarray | None = None,
+    ) -> Iterator[bytes | None]:
+        """`read` many times, one after the other: see `ShardReader`."""
         maps = [] if len(shards) > self._open_shards else [self._mapped(shard) for shard in shards]
-        if not maps or None in maps:
-            return map(self.read, map(shards.__getitem__, which.tolist()), offsets.tolist(), sizes.tolist())
-        ranges = map(slice, offsets.tolist(), (offsets + sizes).tolist())
-        of = repeat(maps[0]) if len(maps) == 1 else map(maps.__getitem__, which.tolist())
-        return map(getitem, of, ranges)
+        found = pieces(maps, which, offsets, sizes, sums) if maps and None not in maps else None
+        if found is None:
+            each = map(self.read, map(shards.__getitem__, which.tolist()), offsets.tolist(), sizes.tolist())
+            found = agreeing(each, sums)
+        return found
 
     def hint(self, shards: Iterable[str]) -> None:
         """The operating system reads ahead by itself."""
 
-    def recheck(self, shard: str) -> bool:
+    def recheck(self, shard: str) -> None:
         """There is no other copy."""
-        return False
 
     def read(self, shard: str, offset: int, size: int) -> bytes:
         """`size` bytes from `offset` of a shard, fewer at its end.

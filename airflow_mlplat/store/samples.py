@@ -10,7 +10,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -154,7 +154,7 @@ class Samples:
         else:
             offset, size, crc, _ = _unpack(index.buffer, ROW.size * index.place(row))
         media = self._read(index.sha256, offset, size)
-        return media if not check or self._sum(media) == crc else self._mended(row, media)
+        return media if not check or self._sum(media) == crc else self._mended(row)
 
     def media_of(self, rows: np.ndarray, check: bool = True) -> Iterator[bytes]:
         """The media bytes of many samples, one after the other: `media` of each, but looked up together.
@@ -176,13 +176,13 @@ class Samples:
         records = np.concatenate(found).take(back)
         which = np.repeat(np.arange(len(shards)), [len(places) for places in chosen]).take(back)
         offsets, sizes = records["offset"].astype(np.int64), records["size"].astype(np.int64)
-        medias = self._reader.read_each(shards, which, offsets, sizes)
-        return self._checked(medias, records["crc32c"].tolist(), rows.tolist()) if check else medias
+        sums = records["crc32c"] if check else None
+        medias = self._reader.read_each(shards, which, offsets, sizes, sums)
+        return self._right(rows.tolist(), medias) if check else cast("Iterator[bytes]", medias)
 
-    def _checked(self, medias: Iterator[bytes], sums: list[int], rows: list[int]) -> Iterator[bytes]:
-        sum_of = self._sum
-        for media, crc, row in zip(medias, sums, rows):
-            yield media if sum_of(media) == crc else self._mended(row, media)
+    def _right(self, rows: list[int], medias: Iterator[bytes | None]) -> Iterator[bytes]:
+        for row, media in zip(rows, medias):
+            yield self._mended(row) if media is None else media
 
     def _by_shard(self, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """(shard's number, int64 places in `rows`) of each shard that some of the rows, at least one, lie in."""
@@ -223,14 +223,14 @@ class Samples:
             raise IndexError(f"row {row} of {self._n} samples")
         return self._indexes[bisect_right(self._ends, row)]
 
-    def _mended(self, row: int, media: bytes) -> bytes:
-        """A sample that was read with a wrong checksum, read again if the reader's own copy was at fault."""
+    def _mended(self, row: int) -> bytes:
+        """A sample that was read with a wrong checksum, read again, since the reader's own copy may be at fault."""
         index = self._index(row)
         offset, size, crc = index.entry(row)
-        if self._reader.recheck(index.sha256):
-            media = self._read(index.sha256, offset, size)
-            if crc32c(media) == crc:
-                return media
+        self._reader.recheck(index.sha256)
+        media = self._read(index.sha256, offset, size)
+        if crc32c(media) == crc:
+            return media
         raise CorruptionError(
             f"sample {self.key(row)!r} in {layout.shard_path(index.sha256)} of {self._store.url} is damaged",
             expected=f"CRC-32C {crc:08x} of {size} bytes",

@@ -24,7 +24,7 @@ def test_the_same_source_elsewhere_is_the_same_version(package):
     assert fresh(package) == code_version()
 
 
-@pytest.mark.parametrize("name", ["contract.py", "store/store.py", "runtime/runner.py", "data/compiled/linear.c"])
+@pytest.mark.parametrize("name", ["contract.py", "store/store.py", "runtime/runner.py", "compiled/linear.c"])
 def test_changed_source_of_the_job_half(package, name):
     before = fresh(package)
     with (package / name).open("a") as file:
@@ -45,7 +45,7 @@ def test_the_airflow_half_and_compiled_files_do_not_matter(package):
     (package / "launchers/process.py").write_text("")
     (package / "store/__pycache__").mkdir()
     (package / "store/__pycache__/x.pyc").write_bytes(b"x")
-    (package / "data/compiled/libresize.so").write_bytes(b"x")
+    (package / "compiled/libmlplat.so").write_bytes(b"x")
     assert fresh(package) == before
 
 

@@ -27,7 +27,7 @@ def test_the_copy_is_of_that_version_and_can_be_imported(tmp_path):
 
 def test_what_is_compiled_comes_with_it(root, tmp_path):
     package = shutil.copytree(root / "airflow_mlplat", tmp_path / "airflow_mlplat")
-    library = package / "data/compiled/libresize.so"
+    library = package / "compiled/libmlplat.so"
     library.write_bytes(b"compiled")
     copy = supply(tmp_path / "copies", code_version(package), package)
     assert (copy / library.relative_to(tmp_path)).read_bytes() == b"compiled"
@@ -38,7 +38,7 @@ def test_what_is_compiled_later_or_anew_comes_in_a_copy_of_its_own(root, tmp_pat
     package = shutil.copytree(
         root / "airflow_mlplat", tmp_path / "airflow_mlplat", ignore=shutil.ignore_patterns("*.so")
     )
-    library, copies = package / "data/compiled/libresize.so", []
+    library, copies = package / "compiled/libmlplat.so", []
     for content in (None, b"compiled", b"compiled anew"):
         if content is not None:
             library.write_bytes(content)

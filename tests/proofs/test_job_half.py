@@ -11,7 +11,15 @@ import pytest
 from tests.proofs.conftest import ROOT, Proof
 
 PYTHON = ROOT / ".venvs/job-half/bin/python"
-TESTS = ("tests/test_contract.py", "tests/test_errors.py", "tests/store", "tests/data", "tests/stages", "tests/runtime")
+TESTS = (
+    "tests/test_contract.py",
+    "tests/test_errors.py",
+    "tests/compiled",
+    "tests/store",
+    "tests/data",
+    "tests/stages",
+    "tests/runtime",
+)
 FACTS = (
     "import importlib.util as u, numpy, platform; "
     "print(platform.python_version(), numpy.__version__, 'with' if u.find_spec('airflow') else 'without')"

@@ -18,7 +18,7 @@ from tests.proofs.conftest import ROOT, Proof
 IMAGES = {"caffe": "3.9", "tensorflow": "3.11", "mxnet": "3.11", "prep": "3.11"}
 CODE = """
 import sys
-from airflow_mlplat.data.compiled.library import library
+from airflow_mlplat.compiled.library import library
 from airflow_mlplat.launchers.code_version import code_version
 print(*sys.version_info[:2], code_version(), library() is not None)
 """
@@ -43,7 +43,7 @@ def test_job_python(proof: Proof, docker_engine: str, docker_client, uv: str, tm
         versions.add(version)
         datasets[name] = job.build_in(docker_client.inspect_image(image)["Id"]).outputs["dataset"]
     proof.row(pythons, "images have the Python that they should", f"{len(IMAGES)}", pythons == len(IMAGES), str(IMAGES))
-    proof.row(compiled, "images load the compiled resize", f"{len(IMAGES)}", compiled == len(IMAGES))
+    proof.row(compiled, "images load what is compiled", f"{len(IMAGES)}", compiled == len(IMAGES))
     proof.row(len(versions), "code version in all images, read from the files there", "1", len(versions) == 1)
     equal = len(set(datasets.values())) == 1
     proof.row("equal" if equal else str(datasets), "digests of a dataset built in each image", "equal", equal)

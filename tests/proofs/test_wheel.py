@@ -22,7 +22,7 @@ jsonschema.validate(get_provider_info(), schema)
 print("valid")
 """
 COMPILED = """
-from airflow_mlplat.data.compiled.library import library
+from airflow_mlplat.compiled.library import library
 print("loads" if library() is not None else "is not there, or of another machine")
 """
 ROUTES = """
@@ -67,7 +67,7 @@ def test_wheel(proof: Proof, clean_environment: Path, tmp_path: Path, stack: Cal
     proof.row(valid, "by Airflow's provider_info.schema.json", "valid", valid == "valid")
 
     loads = run("python", "-c", COMPILED).strip()
-    proof.row(loads, "compiled resize", "loads", loads == "loads", "from the wheel, for any Python")
+    proof.row(loads, "what is compiled", "loads", loads == "loads", "from the wheel, for any Python")
 
     routes = json.loads(run("python", "-c", ROUTES).splitlines()[-1])
     started = stack("home", airflow=bin / "airflow", dags=tmp_path / "none", environments=tmp_path / "none")

@@ -11,6 +11,8 @@ import pytest
 from airflow_mlplat.contract import digest
 from airflow_mlplat.errors import CorruptionError
 from airflow_mlplat.store import layout
+from airflow_mlplat.store import ranges as module
+from airflow_mlplat.store.checksum import crc32c
 from airflow_mlplat.store.ranges import ShardRanges
 
 
@@ -69,3 +71,23 @@ def test_a_shard_that_is_cut_off_while_it_is_mapped(store, shards):
         path.write_bytes(shards[sha256] * 1000)  # mended
         assert ranges.read(sha256, 10, 5) == shards[sha256] * 5
         os.truncate(path, 0)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("mapped", [True, False])
+def test_each_of_many_reads(store, shards, monkeypatch, compiled, mapped):
+    if not compiled:
+        monkeypatch.setattr(module, "pieces", lambda *given: None)
+    if not mapped:
+        monkeypatch.setattr(type(store.backend), "local_path", lambda self, path: None)
+    ranges, names = ShardRanges(store.backend), list(shards)
+    which, offsets = np.arange(40) % len(names), np.arange(40) * 25
+    sizes = offsets // 7 + 1  # some go beyond the shard's end
+    right = [ranges.read(names[w], o, s) for w, o, s in zip(which.tolist(), offsets.tolist(), sizes.tolist())]
+    assert len(right[-1]) == 25 and len(right[10]) == sizes[10]
+    sums = np.array([crc32c(content) for content in right], np.uint32)
+    for part in (slice(None), slice(20)):  # the second half has those beyond the end
+        given = which[part], offsets[part], sizes[part]
+        assert list(ranges.read_each(names, *given)) == right[part]
+        assert list(ranges.read_each(names, *given, sums[part])) == right[part]
+        assert list(ranges.read_each(names, *given, sums[part] + np.uint32(1))) == [None] * len(right[part])

@@ -326,7 +326,6 @@ def test_a_reader_may_mend_its_copy(store, span, samples, mended):
 
         def recheck(self, shard):
             self.damaged = not mended
-            return mended
 
         def read(self, shard, offset, size):
             content = self.own.read(shard, offset, size)

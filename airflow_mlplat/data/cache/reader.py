@@ -23,6 +23,7 @@ from airflow_mlplat.data.cache.stats import Counts, Stats, total
 from airflow_mlplat.errors import CorruptionError, NotFoundError, SpecError
 from airflow_mlplat.store import layout
 from airflow_mlplat.store.backend import Backend
+from airflow_mlplat.store.checksum import agreeing
 
 logger = logging.getLogger(__name__)
 
@@ -125,16 +126,21 @@ class CachedReader:
         return content
 
     def read_each(
-        self, shards: Sequence[str], which: np.ndarray, offsets: np.ndarray, sizes: np.ndarray
-    ) -> Iterator[bytes]:
+        self,
+        shards: Sequence[str],
+        which: np.ndarray,
+        offsets: np.ndarray,
+        sizes: np.ndarray,
+        sums: np.ndarray | None = None,
+    ) -> Iterator[bytes | None]:
         """`read` many times, one after the other: see `ShardReader`."""
-        return map(self.read, map(shards.__getitem__, which.tolist()), offsets.tolist(), sizes.tolist())
+        each = map(self.read, map(shards.__getitem__, which.tolist()), offsets.tolist(), sizes.tolist())
+        return agreeing(each, sums)
 
-    def recheck(self, shard: str) -> bool:
+    def recheck(self, shard: str) -> None:
         """Hash a cached shard again, for readers whose sample has another checksum; a damaged one is removed.
 
-        Returns:
-            True: reading again may help, even where the file is right: another reader may have mended it meanwhile.
+        Reading again may help even where the file is right: another reader may have mended it meanwhile.
 
         Raises:
             SpecError: The reader is closed.
@@ -144,7 +150,6 @@ class CachedReader:
             self._held.drop(shard)
         with suppress(FullError, OSError):  # of a folder that was removed, or is locked: then reading again streams
             self.cache.recheck(shard)
-        return True
 
     def _read_absent(self, shard: str, offset: int, size: int, damaged: Held | None) -> bytes:
         self._check()

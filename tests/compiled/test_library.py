@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from airflow_mlplat.data.compiled import library as module
-from airflow_mlplat.data.compiled.library import LIBRARY, address, library, library_for
+from airflow_mlplat.compiled import library as module
+from airflow_mlplat.compiled.library import LIBRARY, address, library, library_for
 from airflow_mlplat.data.fit import FILTERS, fitted
-from tests.data.compiled.walls import noise, walled
+from tests.compiled.walls import noise, walled
 
 RESIZE = ["linear", "box", "bilinear", "bicubic"]
 NOISE = noise(50, 70, 3)
@@ -24,22 +24,22 @@ NOISE = noise(50, 70, 3)
 @pytest.fixture
 def absent(monkeypatch, tmp_path):
     """Whatever is at the path that it gives is the library, nothing at first."""
-    monkeypatch.setattr(module, "LIBRARY", tmp_path / "libresize.so")
+    monkeypatch.setattr(module, "LIBRARY", tmp_path / "libmlplat.so")
     library.cache_clear()
-    yield tmp_path / "libresize.so"
+    yield tmp_path / "libmlplat.so"
     library.cache_clear()
 
 
 @pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("resize", RESIZE)
 def test_nothing_beyond_the_images_is_touched(resize):
-    code = f"from tests.data.compiled.walls import within_walls; within_walls({resize!r})"
+    code = f"from tests.compiled.walls import within_walls; within_walls({resize!r})"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_walls_stand():
-    code = "from tests.data.compiled.walls import *; a = walled(5); print(ctypes.string_at(a.ctypes.data, 6))"
+    code = "from tests.compiled.walls import *; a = walled(5); print(ctypes.string_at(a.ctypes.data, 6))"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert done.returncode < 0 and walled(5).tolist() == [0] * 5
 
@@ -106,7 +106,7 @@ def checkout(root, tmp_path):
     """What `scripts/compile` needs of the project, to be changed, and a function that runs it: its exit code."""
     for name in (
         "scripts/compile",
-        *(f"airflow_mlplat/data/compiled/{path.name}" for path in LIBRARY.parent.glob("*.c")),
+        *(f"airflow_mlplat/compiled/{path.name}" for path in LIBRARY.parent.glob("*.[ch]")),
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, tmp_path / name)
@@ -115,7 +115,7 @@ def checkout(root, tmp_path):
         command = [tmp_path / "scripts/compile"]
         return subprocess.run(command, check=False, env={**os.environ, **environment}, capture_output=True).returncode
 
-    return tmp_path / "airflow_mlplat/data/compiled", run
+    return tmp_path / "airflow_mlplat/compiled", run
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
@@ -129,7 +129,7 @@ def test_it_is_compiled_when_its_source_is_another(checkout):
     os.utime(source, (0, 0))  # times tell nothing: archives, caches and checkouts set them
     assert run() == 0
     assert (folder / LIBRARY.name).stat().st_ino != made.st_ino
-    assert {path.suffix for path in folder.iterdir()} == {".c", ".so"}
+    assert {path.suffix for path in folder.iterdir()} == {".c", ".h", ".so"}
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
@@ -137,7 +137,7 @@ def test_without_a_compiler_nothing_is_lost(checkout):
     folder, run = checkout
     assert run(CC="no-such-compiler") == 3
     assert run(CC="false") == 3
-    assert {path.suffix for path in folder.iterdir()} == {".c"}
+    assert {path.suffix for path in folder.iterdir()} == {".c", ".h"}
     assert run() == 0
     assert run(CC="no-such-compiler") == 0  # it is there
     (folder / "linear.c").write_text("another")

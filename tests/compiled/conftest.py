@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_mlplat.data.compiled.library import library
+from airflow_mlplat.compiled.library import library
 
 
 @pytest.fixture

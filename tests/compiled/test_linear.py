@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_mlplat.data.compiled.linear import resized_linear
+from airflow_mlplat.compiled.linear import resized_linear
 from airflow_mlplat.data.fit import fitted
-from tests.data.compiled.walls import noise
+from tests.compiled.walls import noise
 
 sides = st.one_of(st.integers(1, 12), st.integers(1, 400))
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from airflow_mlplat.data.compiled.library import address, library_for
+from airflow_mlplat.compiled.library import address, library_for
 
 BITS = 22
 """Of a weight's fraction, as `resample.c` has it."""

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from airflow_mlplat.data.compiled.resample import BITS, FILTERS, LONGEST, places, resampled
+from airflow_mlplat.compiled.resample import BITS, FILTERS, LONGEST, places, resampled
 from airflow_mlplat.data.fit import FILTERS as PILLOWS
-from tests.data.compiled.walls import noise
+from tests.compiled.walls import noise
 
 sides = st.one_of(st.integers(1, 12), st.integers(1, 400))
 

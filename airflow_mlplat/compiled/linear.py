@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from airflow_mlplat.data.compiled.library import address, library_for
+from airflow_mlplat.compiled.library import address, library_for
 
 
 def resized_linear(image: np.ndarray, target: np.ndarray) -> bool:

@@ -8,6 +8,7 @@ import mmap
 
 import numpy as np
 
+from airflow_mlplat.compiled.pieces import pieces
 from airflow_mlplat.data.fit import fitted
 
 PAGE = mmap.PAGESIZE
@@ -35,3 +36,13 @@ def within_walls(resize: str) -> None:
         image, found = (walled(r * c * channels).reshape(r, c, channels) for r, c in (size, target))
         image[...] = noise(*image.shape)
         fitted(image, found.shape, resize, out=found)
+
+
+def pieces_within_walls() -> None:
+    """Copy and sum what ends there."""
+    memory = walled(5000)
+    memory[...] = noise(5000)
+    sizes = np.arange(5001)
+    found = pieces([memory], np.zeros_like(sizes), 5000 - sizes, sizes, np.zeros(5001, np.uint32))
+    if found is None or list(found)[1:] != [None] * 5000:
+        raise AssertionError("what ends there was not summed")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-LIBRARY = Path(__file__).with_name("libresize.so")
+LIBRARY = Path(__file__).with_name("libmlplat.so")
 
 
 def library_for(image: np.ndarray, target: np.ndarray) -> Any:
@@ -39,9 +39,20 @@ def library() -> Any:
     return found if found.mlplat_source() == _source() and found.mlplat_runs_here() else None
 
 
+@lru_cache(maxsize=1)
+def locked_library() -> Any:
+    """Those of its functions that make Python's objects, for which they keep Python's lock; None as above."""
+    if library() is None:
+        return None
+    found = ctypes.PyDLL(str(LIBRARY))
+    found.mlplat_pieces.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_int64] * 3
+    found.mlplat_pieces.restype = ctypes.py_object
+    return found
+
+
 def _source() -> bytes:
     """As `scripts/compile` tells it to the library."""
-    files = sorted(Path(__file__).parent.glob("*.c"))
+    files = sorted(Path(__file__).parent.glob("*.[ch]"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest().encode()
 
 
