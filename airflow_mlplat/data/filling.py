@@ -33,10 +33,16 @@ class Filler:
         options: How batches are made.
         allocate: Where the memory of images comes from.
         epochs: In which samples are read; None for no end. With several, decoded ones are kept if they fit.
+        spare: How many batches' memory is kept unused.
     """
 
     def __init__(
-        self, samples: SampleSource, options: IteratorOptions, allocate: Allocate, epochs: int | None = 1
+        self,
+        samples: SampleSource,
+        options: IteratorOptions,
+        allocate: Allocate,
+        epochs: int | None = 1,
+        spare: int | None = None,
     ) -> None:
         self._samples, self._options = samples, options
         self._augmentation = Augmentation(options.augment, options.shape, options.seed) if options.augment else None
@@ -46,7 +52,8 @@ class Filler:
         self._plain = self._kept if self._augmentation is None else None  # given as they were kept
         self._own = _Own(options.shape)
         # Those that wait, the one that the caller has, and the one that it lets go of late.
-        self._pool = BatchPool((options.batch_size, *options.shape), options.prefetch + 2, allocate)
+        spare = options.prefetch + 2 if spare is None else spare
+        self._pool = BatchPool((options.batch_size, *options.shape), spare, allocate)
 
     def needed(self, shards: np.ndarray) -> np.ndarray:
         """Those shards, int64 (m,), of which samples are still to be read."""

@@ -44,6 +44,7 @@ class BatchIterator:
         options: How batches are made.
         epochs: Passes over the samples; None for no end.
         allocate: Where the memory of images comes from.
+        spare: How much of it that nobody uses is kept to be used again, in batches; None for as much as is of use.
 
     Raises:
         DataError: There are no samples, or with `drop_remainder` too few for one batch.
@@ -59,6 +60,7 @@ class BatchIterator:
         options: IteratorOptions,
         epochs: int | None = 1,
         allocate: Allocate = ordinary,
+        spare: int | None = None,
     ) -> None:
         if not isinstance(options, IteratorOptions):
             raise SpecError("options of an iterator are wrong", expected="IteratorOptions(…)", got=repr(options))
@@ -71,7 +73,7 @@ class BatchIterator:
             raise DataError(f"{samples.ref} has too few samples for a batch", expected=least, got=len(samples))
         self.options = options
         self._samples, self._epochs, self._n = samples, epochs, len(samples)
-        self._filler = Filler(samples, options, allocate, epochs)
+        self._filler = Filler(samples, options, allocate, epochs, spare)
         self._order: Order | None = None
         self._epoch, self._position = 0, 0
 
@@ -119,8 +121,17 @@ class BatchIterator:
                 "state outside the epoch", expected=f"epoch 0 or more, position 0 … {self._n}",
                 got=f"epoch {epoch!r}, position {position!r}",
             )  # fmt: skip
+        self.seek(epoch, position)
+
+    def seek(self, epoch: int, position: int) -> None:
+        """Go on from a place that is known to be one of this iteration, as `set_state` does."""
         self.close()
         self._epoch, self._position = epoch, position
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """(epoch, position) of `get_state`."""
+        return self._epoch, self._position
 
     def _identity(self) -> dict[str, Any]:
         return {

@@ -44,10 +44,10 @@ class BatchPool:
             memory = self._free.pop()
         except IndexError:
             memory = self._allocate(self._size)
-        return np.asarray(_Lease(memory, self._shape, self._free.append))
+        return np.asarray(Lease(memory, self._shape, self._free.append))
 
 
-class _Lease:
+class Lease:
     """Exports memory as an array, which refers to this object as long as it or a view of it lives.
 
     Args:

@@ -81,6 +81,18 @@ def samples_pixels(samples, row):
     return decode(samples.media(int(row)), (8, 8, 1))
 
 
+def test_memory_that_others_keep_is_asked_for_each_time(memory, options):
+    asked = []
+
+    def allocate(size):
+        asked.append(size)
+        return np.empty(size, np.uint8)
+
+    assert len(list(BatchIterator(memory(400), options(prefetch=3), epochs=2, allocate=allocate, spare=0))) == len(
+        asked
+    )
+
+
 def test_an_iterator_uses_few_buffers(memory, options):
     asked = []
 

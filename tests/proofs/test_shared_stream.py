@@ -28,7 +28,7 @@ PYTHONS = {
 MOST = 1.2
 """CPU time of decoding for three, as a multiple of that for one alone."""
 SECONDS = 300
-ROUNDS = 5
+ROUNDS = 9
 """The same work takes a sixth more or less CPU time from one minute to the next on machines that are shared."""
 
 

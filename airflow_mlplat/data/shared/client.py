@@ -17,7 +17,7 @@ from airflow_mlplat.data.options import IteratorOptions
 from airflow_mlplat.data.shared.folder import Lock, sweep
 from airflow_mlplat.data.shared.pace import Place
 from airflow_mlplat.data.shared.protocol import Inbox, ProtocolError, connect, pack
-from airflow_mlplat.data.shared.slots import copied, read
+from airflow_mlplat.data.shared.slot_files import copied, read
 from airflow_mlplat.data.shared.spec import StreamSpec
 from airflow_mlplat.errors import PlatformError
 

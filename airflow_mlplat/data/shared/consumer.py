@@ -134,8 +134,7 @@ class SharedIterator:
             raise SpecError("this pass over the batches was ended by another one, or by close", fix="iterate anew")
 
     def _place(self) -> Place:
-        state = self._own.get_state()
-        return next_epoch(self._n, self.options, state["epoch"], state["position"])
+        return next_epoch(self._n, self.options, *self._own.place)
 
     def _shared(self) -> Batch | None:
         """The next batch from the server; None if this has to decode it itself."""
@@ -153,7 +152,7 @@ class SharedIterator:
             self._counts["expelled"] += expelled
             self._tell("this consumer was too slow" if expelled else "the server is elsewhere in the order")
             return None
-        self._own.set_state({**self._own.get_state(), "epoch": batch.epoch, "position": batch.position})
+        self._own.seek(batch.epoch, batch.position)
         self._counts["shared"] += 1
         return batch
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from airflow_mlplat.data.shared.protocol import SOCKET
-from airflow_mlplat.data.shared.slots import NAME
+from airflow_mlplat.data.shared.slot_files import NAME
 from airflow_mlplat.data.shared.spec import ROWS, SPEC
 
 LOCK = "lock"

@@ -96,7 +96,7 @@ class Producer:
         batch = next(self._batches)
         following = next_epoch(self._size, self._spec.options, batch.epoch, batch.position)
         self._at = following, stop
-        return Product(place, following, *self._slots.write(batch))
+        return Product(place, following, *self._slots.put(batch))
 
     def _seek(self, place: Place, stop: int) -> None:
         if self._samples is None:
@@ -105,7 +105,8 @@ class Producer:
         if self._iterator is None or self._stop != stop:
             if self._iterator is not None:
                 self._iterator.close()
-            self._iterator, self._stop = BatchIterator(self._samples, self._spec.options, stop), stop
-        state = {**self._iterator.get_state(), "epoch": place[0], "position": place[1]}
-        self._iterator.set_state(state)
+            # The slots keep their memory themselves: of one that somebody looks at nothing is made again.
+            self._iterator = BatchIterator(self._samples, self._spec.options, stop, self._slots.allocate, spare=0)
+            self._stop = stop
+        self._iterator.seek(*place)
         self._batches = iter(self._iterator)

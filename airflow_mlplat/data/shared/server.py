@@ -48,7 +48,7 @@ class Server:
     def __init__(self, spec: StreamSpec, listener: socket.socket, lock: Lock, spent_seconds: float = 0.0) -> None:
         self._spent = spent_seconds
         self._spec, self._stream, self._listener, self._folder_lock = spec, spec.stream, listener, lock
-        self._slots = Slots(spec.folder)
+        self._slots = Slots(spec.folder, spec.options.batch_size)
         self._pace: Pace[Product] = Pace(self._stream.window, self._stream.patience_seconds)
         self._producer = Producer(spec, self._slots)
         self._peers: dict[int, Peer] = {}

@@ -43,7 +43,7 @@ class StreamOptions:
     """How batches are shared. Those of the consumer that starts the server count for all.
 
     Args:
-        directory: A local folder that all consumers have, best on a tmpfs; made if it is not there.
+        directory: A local folder that all consumers have; made if it is not there. A tmpfs spares a disk the writing.
         store: URL or path of the store that the samples lie in; a path is made absolute.
         cache: Where the server keeps the shards of a distant store; None reads them from there again and again.
         consumers: How many are to share it. The first batch waits for so many, so that none is late.

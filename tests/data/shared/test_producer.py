@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from airflow_mlplat.data.shared.producer import Producer
-from airflow_mlplat.data.shared.slots import Slots, read
+from airflow_mlplat.data.shared.slot_files import read
+from airflow_mlplat.data.shared.slots import Slots
 from airflow_mlplat.data.shared.spec import StreamSpec
 from airflow_mlplat.errors import NotFoundError
 from airflow_mlplat.store import Samples
@@ -23,7 +24,7 @@ def wait_until_ended():
 @pytest.fixture
 def make(span, options, stream, tmp_path):
     """A function that makes the batch of a place: [its fields], and where the next one begins."""
-    slots = Slots(tmp_path)
+    slots = Slots(tmp_path, 40)
     producer = Producer(StreamSpec(span[1], options(batch_size=40), stream()), slots)
     producer.bell.setblocking(True)
 
@@ -66,7 +67,7 @@ def test_samples_are_decoded_once_wherever_it_goes_on(make, monkeypatch):
 
 def test_what_cannot_be_opened(options, stream, tmp_path, span):
     spec = StreamSpec(span[1], options(), stream(store=str(tmp_path / "nowhere")))
-    producer = Producer(spec, Slots(tmp_path))
+    producer = Producer(spec, Slots(tmp_path, 40))
     producer.bell.setblocking(True)
     producer.order((0, 0), 1)
     assert isinstance(eventually(producer.collect), NotFoundError)
@@ -78,7 +79,7 @@ def test_closed_while_it_makes_a_batch(span, options, stream, tmp_path, slow_dis
     """Nobody waits for it, and nothing is left when it is done."""
     folder = tmp_path / "slots"
     folder.mkdir()
-    slots = Slots(folder)
+    slots = Slots(folder, 40)
     producer = Producer(StreamSpec(span[1], options(), stream()), slots)
     producer.order((0, 0), 1)
     assert slow_disk.asked.wait(SECONDS)
