@@ -68,11 +68,10 @@ class Mix:
         groups, before = self._epoch(seed, epoch, manifest).at(np.asarray(positions, np.int64))
         sizes = self._sizes[groups]
         turns, index = np.divmod(before, sizes)
-        orders = sorted(set(zip(groups.tolist(), turns.tolist())))
-        keys = np.array([round_keys(seed, epoch, f"{manifest} group {g} turn {t}") for g, t in orders], np.uint64)
-        place = {order: number for number, order in enumerate(orders)}
-        which = [place[order] for order in zip(groups.tolist(), turns.tolist())]
-        index = permute_each(index, sizes, self._halves[groups], keys.reshape(-1, ROUNDS)[which].T)
+        orders, which = np.unique(np.stack([groups, turns], 1), axis=0, return_inverse=True)
+        drawn = [round_keys(seed, epoch, f"{manifest} group {g} turn {t}") for g, t in orders.tolist()]
+        keys = np.array(drawn, np.uint64).reshape(-1, ROUNDS)[which.ravel()]
+        index = permute_each(index, sizes, self._halves[groups], keys.T)
         return self._rows[self._starts[groups] + index], turns
 
 

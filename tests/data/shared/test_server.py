@@ -306,3 +306,21 @@ def test_a_folder_without_a_spec(tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert "spec.json is no spec of a stream; got FileNotFoundError" in done.stderr
+
+
+BROKEN = """
+import runpy, sys, threading, time
+from airflow_mlplat.data.shared import protocol
+def broken(folder):
+    threading.Thread(target=time.sleep, args=(600,)).start()  # as one that decodes, of a storage that hangs
+    raise RuntimeError("it is broken")
+protocol.listen = broken
+runpy.run_module("airflow_mlplat.data.shared.server", run_name="__main__")
+"""
+
+
+def test_an_exception_ends_it_though_threads_hang(tmp_path):
+    command = [sys.executable, "-c", BROKEN, tmp_path]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 1
+    assert "RuntimeError: it is broken" in done.stderr
