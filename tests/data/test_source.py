@@ -1,4 +1,4 @@
-"""Whatever the iterator reads has all of a `SampleSource`: what is in a store, a part of it, and the tests' stand-in."""
+"""Whatever the iterator reads has all of a `SampleSource`: what is in a store, parts of it, and the tests' stand-in."""
 
 from __future__ import annotations
 
