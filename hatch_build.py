@@ -21,6 +21,6 @@ class CompileHook(BuildHookInterface):
         if done.returncode in CANNOT:
             return
         done.check_returncode()
-        build_data["artifacts"] += ["*.so"]
+        build_data["artifacts"] += ["airflow_mlplat/compiled/*.so"]
         build_data["pure_python"] = False
         build_data["tag"] = "py3-none-linux_x86_64"  # called through ctypes, by any Python

@@ -16,7 +16,8 @@ extern char *PyBytes_AsString(object *bytes);
 extern object *Py_BuildValue(const char *format, ...);
 extern void Py_DecRef(object *any);
 
-enum { LINE = 64, BLOCK = 1536 };
+enum { LINE = 64, BLOCK = 1536, AHEAD = 128 << 10 };
+/* Bytes: of what memory gives at once; copied, and asked for, in turn; asked for of one piece, less than caches hold. */
 
 static int64_t least(int64_t one, int64_t other) { return one < other ? one : other; }
 
@@ -32,9 +33,9 @@ static uint32_t copy(char *to, const char *from, int64_t size, const char *after
 {
     uint32_t sum = 0;
     for (int64_t at = 0; at < size || at < after_size; at += BLOCK) {
-        ask_for(after + at, least(BLOCK, after_size - at));
+        if (at < after_size) ask_for(after + at, least(BLOCK, after_size - at));
+        if (at >= size) continue;
         int64_t left = least(BLOCK, size - at);
-        if (left <= 0) continue;
         memcpy(to + at, from + at, (size_t)left);
         if (summed) sum = mlplat_crc32c(sum, to + at, (size_t)left);
     }
@@ -55,7 +56,8 @@ object *mlplat_pieces(
         }
         int last = i + 1 == count;
         const char *after = last ? NULL : from[i + 1];
-        uint32_t sum = copy(PyBytes_AsString(piece), from[i], sizes[i], after, last ? 0 : sizes[i + 1], sums != NULL);
+        int64_t after_size = last ? 0 : least(AHEAD, sizes[i + 1]);
+        uint32_t sum = copy(PyBytes_AsString(piece), from[i], sizes[i], after, after_size, sums != NULL);
         if (sums && sum != sums[i]) {
             Py_DecRef(piece);
             piece = Py_BuildValue(""); /* None */

@@ -10,8 +10,9 @@ import numpy as np
 
 from airflow_mlplat.compiled.library import locked_library
 
-GROUP = 16
-"""Pieces that are copied by one call: some 16 µs of images of 15 KB, which the processor's own caches still hold."""
+GROUP, GROUP_BYTES = 16, 256 << 10
+"""Pieces that are copied by one call at most, and about how many bytes: for some 25 µs Python's other threads wait, and
+the processor's own caches still hold what was copied when it is used."""
 
 
 def pieces(
@@ -20,7 +21,7 @@ def pieces(
     """Copies, made as they are asked for.
 
     Args:
-        memories: What the pieces lie in, at least one; they must neither change nor be closed meanwhile.
+        memories: What the pieces lie in; they must neither change nor be closed meanwhile.
         which: Of them, for each piece: int64 (m,).
         offsets: int64 (m,), in bytes.
         sizes: int64 (m,), in bytes.
@@ -33,6 +34,7 @@ def pieces(
     compiled = locked_library()
     if compiled is None:
         return None
+    offsets, sizes = offsets.astype(np.int64), sizes.astype(np.int64)  # own ones: what is looked at here stays
     arrays = [np.frombuffer(memory, np.uint8) for memory in memories]
     ends = np.array([len(array) for array in arrays], np.int64)[which]
     if ((offsets < 0) | (sizes < 0) | (offsets > ends - sizes)).any():
@@ -45,8 +47,9 @@ def _groups(
     copied: Any, arrays: list[np.ndarray], begins: np.ndarray, sizes: np.ndarray, sums: np.ndarray | None
 ) -> Iterator[list[bytes | None]]:
     """In lists. `arrays` are referred to here, so what they lie in is not unmapped."""
-    count, sizes = len(begins), np.ascontiguousarray(sizes, np.int64)
+    count = len(begins)
+    group = max(1, min(GROUP, GROUP_BYTES * count // max(1, int(sizes.sum()))))
     sums = None if sums is None else np.ascontiguousarray(sums, np.uint32)
     given = begins.ctypes.data, sizes.ctypes.data, None if sums is None else sums.ctypes.data
-    for start in range(0, count, GROUP):
-        yield copied(*given, start, min(start + GROUP, count), count)
+    for start in range(0, count, group):
+        yield copied(*given, start, min(start + group, count), count)

@@ -124,7 +124,12 @@ class BatchIterator:
         self.seek(epoch, position)
 
     def seek(self, epoch: int, position: int) -> None:
-        """Go on from a place that is known to be one of this iteration, as `set_state` does."""
+        """Go on from a place that is known to be one of this iteration, as `set_state` does. It is not looked at.
+
+        Args:
+            epoch: From 0.
+            position: Samples of the epoch that all ranks together have been given: 0 … n.
+        """
         self.close()
         self._epoch, self._position = epoch, position
 

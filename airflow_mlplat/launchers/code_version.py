@@ -33,7 +33,7 @@ def source_files(package: Path) -> list[Path]:
 
 def compiled_files(package: Path) -> list[Path]:
     """What its C files were compiled to, if they were. Not a part of the digest: without them jobs do the same."""
-    return _files(package, (".so",))
+    return sorted((package / "compiled").glob("*.so"))
 
 
 def _files(package: Path, suffixes: tuple[str, ...]) -> list[Path]:

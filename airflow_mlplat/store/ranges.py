@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import threading
 from contextlib import contextmanager
+from operator import getitem
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_mlplat.compiled.pieces import pieces
@@ -77,10 +78,13 @@ class ShardRanges:
     ) -> Iterator[bytes | None]:
         """`read` many times, one after the other: see `ShardReader`."""
         maps = [] if len(shards) > self._open_shards else [self._mapped(shard) for shard in shards]
-        found = pieces(maps, which, offsets, sizes, sums) if maps and None not in maps else None
-        if found is None:
+        if not maps or None in maps:
             each = map(self.read, map(shards.__getitem__, which.tolist()), offsets.tolist(), sizes.tolist())
-            found = agreeing(each, sums)
+            return agreeing(each, sums)
+        found = pieces(maps, which, offsets, sizes, sums)
+        if found is None:
+            ranges = map(slice, offsets.tolist(), (offsets + sizes).tolist())
+            found = agreeing(map(getitem, map(maps.__getitem__, which.tolist()), ranges), sums)
         return found
 
     def hint(self, shards: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from airflow_mlplat.compiled import library as module
-from airflow_mlplat.compiled.library import LIBRARY, address, library, library_for
+from airflow_mlplat.compiled.library import LIBRARY, address, library, library_for, locked_library
 from airflow_mlplat.data.fit import FILTERS, fitted
 from tests.compiled.walls import noise, walled
 
@@ -25,9 +25,11 @@ NOISE = noise(50, 70, 3)
 def absent(monkeypatch, tmp_path):
     """Whatever is at the path that it gives is the library, nothing at first."""
     monkeypatch.setattr(module, "LIBRARY", tmp_path / "libmlplat.so")
-    library.cache_clear()
+    for found in (library, locked_library):
+        found.cache_clear()
     yield tmp_path / "libmlplat.so"
-    library.cache_clear()
+    for found in (library, locked_library):
+        found.cache_clear()
 
 
 @pytest.mark.usefixtures("compiled")
@@ -77,7 +79,7 @@ def test_without_it_pixels_are_the_same(compiled, absent, monkeypatch, resize, c
         absent.write_bytes(content())
     shapes = [(33, 91, 3), (224, 9, 3), (25, 35, 3), (50, 70, 3)]
     slow = [fitted(NOISE, shape, resize) for shape in shapes]
-    assert library() is None
+    assert library() is None and locked_library() is None
     monkeypatch.setattr(module, "LIBRARY", LIBRARY)
     library.cache_clear()
     assert library() is not None

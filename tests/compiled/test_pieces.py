@@ -100,9 +100,53 @@ def test_each_piece_is_freed():
 
 
 def test_without_memory():
-    begin, size = np.zeros(1, np.int64), np.array([2**62])
-    with pytest.raises(MemoryError):
-        locked_library().mlplat_pieces(begin.ctypes.data, size.ctypes.data, None, 0, 1, 1)
+    """What was copied before is freed."""
+    memory = np.frombuffer(MEMORIES[1], np.uint8)
+    begins, sizes = np.full(2, memory.ctypes.data), np.array([len(memory), 2**62])
+    tracemalloc.start()
+    for _ in range(20):
+        with pytest.raises(MemoryError):
+            locked_library().mlplat_pieces(begins.ctypes.data, sizes.ctypes.data, None, 0, 2, 2)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < len(memory)
+
+
+def test_numbers_in_any_shape():
+    given = drawn(100)
+    right = sliced(*given)
+    sums = np.array([(crc32c(piece), 0) for piece in right], "<u4")[:, 0]
+    others = [sums, sums.astype(">u4"), sums.astype(np.int64)]
+    assert not sums.flags.c_contiguous
+    for kind in (">i8", np.int32, np.uint64):
+        which, offsets, sizes = (np.repeat(array.astype(kind), 2)[::2] for array in given)
+        for other in others:
+            assert list(pieces(MEMORIES, which.astype(np.int64), offsets, sizes, other)) == right
+
+
+def test_numbers_that_change_later():
+    which, offsets, sizes = drawn(100)
+    right = sliced(which, offsets, sizes)
+    found = pieces(MEMORIES, which, offsets, sizes)
+    sizes[:], offsets[:] = 1 << 60, 1 << 60
+    assert list(found) == right
+
+
+@pytest.mark.parametrize(("size", "group"), [(1000, GROUP), (30_000, 8), (69_000, 3), (500_000, 1)])
+def test_few_large_ones_are_copied_at_once(monkeypatch, size, group):
+    """While they are, Python's other threads wait."""
+    calls = []
+
+    class Counted:
+        def mlplat_pieces(self, *given):
+            start, stop = given[3:5]
+            calls.append(stop - start)
+            return [b""] * (stop - start)
+
+    monkeypatch.setattr(module, "locked_library", Counted)
+    zeros = np.zeros(48, np.int64)
+    assert len(list(pieces([bytes(size)], zeros, zeros, np.full(48, size)))) == sum(calls) == 48
+    assert set(calls) == {group}
 
 
 def test_nothing_beyond_the_memory_is_touched():

@@ -8,6 +8,7 @@ import mmap
 
 import numpy as np
 
+from airflow_mlplat.compiled.library import locked_library
 from airflow_mlplat.compiled.pieces import pieces
 from airflow_mlplat.data.fit import fitted
 
@@ -39,10 +40,16 @@ def within_walls(resize: str) -> None:
 
 
 def pieces_within_walls() -> None:
-    """Copy and sum what ends there."""
+    """Copy and sum what ends there, told of by numbers that end there."""
     memory = walled(5000)
     memory[...] = noise(5000)
     sizes = np.arange(5001)
     found = pieces([memory], np.zeros_like(sizes), 5000 - sizes, sizes, np.zeros(5001, np.uint32))
     if found is None or list(found)[1:] != [None] * 5000:
         raise AssertionError("what ends there was not summed")
+    begins, lengths = (walled(8 * 7).view(np.int64) for _ in range(2))
+    sums = walled(4 * 7).view(np.uint32)
+    begins[:], lengths[:] = memory.ctypes.data, 5000
+    copied = locked_library().mlplat_pieces(begins.ctypes.data, lengths.ctypes.data, sums.ctypes.data, 0, 7, 7)
+    if copied != [None] * 7:
+        raise AssertionError("numbers that end there were not read")

@@ -24,7 +24,9 @@ def test_the_same_source_elsewhere_is_the_same_version(package):
     assert fresh(package) == code_version()
 
 
-@pytest.mark.parametrize("name", ["contract.py", "store/store.py", "runtime/runner.py", "compiled/linear.c"])
+@pytest.mark.parametrize(
+    "name", ["contract.py", "store/store.py", "runtime/runner.py", "compiled/linear.c", "compiled/crc32c.h"]
+)
 def test_changed_source_of_the_job_half(package, name):
     before = fresh(package)
     with (package / name).open("a") as file:

@@ -74,13 +74,13 @@ def test_a_shard_that_is_cut_off_while_it_is_mapped(store, shards):
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-@pytest.mark.parametrize("mapped", [True, False])
-def test_each_of_many_reads(store, shards, monkeypatch, compiled, mapped):
+@pytest.mark.parametrize(("mapped", "open_shards"), [(True, 5), (True, 2), (False, 5)])
+def test_each_of_many_reads(store, shards, monkeypatch, *, compiled, mapped, open_shards):
     if not compiled:
         monkeypatch.setattr(module, "pieces", lambda *given: None)
     if not mapped:
         monkeypatch.setattr(type(store.backend), "local_path", lambda self, path: None)
-    ranges, names = ShardRanges(store.backend), list(shards)
+    ranges, names = ShardRanges(store.backend, open_shards), list(shards)
     which, offsets = np.arange(40) % len(names), np.arange(40) * 25
     sizes = offsets // 7 + 1  # some go beyond the shard's end
     right = [ranges.read(names[w], o, s) for w, o, s in zip(which.tolist(), offsets.tolist(), sizes.tolist())]
@@ -91,3 +91,10 @@ def test_each_of_many_reads(store, shards, monkeypatch, compiled, mapped):
         assert list(ranges.read_each(names, *given)) == right[part]
         assert list(ranges.read_each(names, *given, sums[part])) == right[part]
         assert list(ranges.read_each(names, *given, sums[part] + np.uint32(1))) == [None] * len(right[part])
+
+
+def test_more_shards_than_may_stay_open_are_read_one_by_one(store, shards, monkeypatch):
+    monkeypatch.setattr(module, "pieces", lambda *given: pytest.fail("all are mapped at once"))
+    which = np.arange(5)
+    found = ShardRanges(store.backend, open_shards=4).read_each(list(shards), which, which, which)
+    assert [len(content) for content in found] == [0, 1, 2, 3, 4]

@@ -191,6 +191,29 @@ def test_bulk_and_unchecked(store, write, samples, flip):
         list(read.media_of([1, 0]))
 
 
+@pytest.fixture(params=["compiled", "not compiled"])
+def either_way(request, monkeypatch):
+    """Many samples are read by what is compiled, if it is, or without it."""
+    if request.param == "not compiled":
+        monkeypatch.setattr("airflow_mlplat.store.ranges.pieces", lambda *given: None)
+
+
+@pytest.mark.usefixtures("either_way")
+def test_damage_among_many_rows(store, write, samples, flip, monkeypatch):
+    """So many that they are read together."""
+    again: list = []
+    monkeypatch.setattr(ShardRanges, "recheck", lambda self, shard: again.append(shard))
+    span, rows = write(rows=samples[:3]), np.tile([2, 1, 0], 60)
+    assert list(Samples(store, span).media_of(rows)) == [samples[row].media for row in rows]
+    assert not again, "what is right is read once"
+    flip("shards/*.tar", 512)
+    found = Samples(store, span).media_of(rows)
+    assert [next(found), next(found)] == [samples[2].media, samples[1].media]
+    with pytest.raises(CorruptionError, match=r"'k/000\.x'.* is damaged; expected CRC-32C"):
+        next(found)
+    assert len(list(Samples(store, span).media_of(rows, check=False))) == 180
+
+
 def test_every_row_dropped(store, write, samples):
     read = Samples(store, build(store, [write(rows=samples[:3])], [[0, 1, 2]]))
     assert len(read) == len(read.keys()) == 0

@@ -22,10 +22,11 @@ import numpy as np
 from airflow_mlplat.data.batch import Batch
 from airflow_mlplat.data.pool import Lease
 from airflow_mlplat.data.shared.slot_files import ARRAYS, MIXED
+from airflow_mlplat.errors import PlatformError
 
 _ALIGNED_BYTES = 64  # a cache line: no array begins in the middle of one
 _SAMPLE_BYTES = 8 + 8 + 8 + 4  # label, row, partner and share
-_ZEROS = bytes(4 << 20)
+_ZEROS = bytes(4 << 20)  # written at once: more than the kernel's largest pieces of a file, 2 MiB
 
 
 @dataclass(eq=False)
@@ -34,7 +35,8 @@ class Slot:
 
     Args:
         path: Where it lies. No other slot ever has the same.
-        size: How many bytes of images it has room for.
+        size: How many bytes of images it has room for; of one stream all have the same.
+        descriptor: Open for writing until it is mapped; then -1.
         memory: All of it, mapped: uint8; empty until it is.
         in_window: Whether its batch may still be given out.
         leases: How many consumers look at its batch.
@@ -43,6 +45,7 @@ class Slot:
 
     path: Path
     size: int
+    descriptor: int
     memory: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint8), repr=False)
     in_window: bool = True
     leases: int = 0
@@ -84,8 +87,8 @@ class Slots:
         """
         slot, use = self._take(size)
         try:
-            if not len(slot.memory):
-                slot.memory = _mapped(slot.path, size + self._beside)
+            if slot.descriptor >= 0:
+                _map(slot, size + self._beside)
             with self._lock:
                 self._check_open()
                 self._given[slot.memory.ctypes.data] = use
@@ -101,17 +104,20 @@ class Slots:
         """Put a batch into the slot that its images were made in.
 
         Args:
-            batch: Its images begin where memory that `allocate` gave does; that of no other batch.
+            batch: Its images begin where memory that `allocate` gave does, in which no other batch was made.
 
         Returns:
             The slot, in the window; and the fields of the message that tells a consumer of it, but for the lease.
 
         Raises:
             OSError: The slots are closed.
+            PlatformError: Its images lie elsewhere.
         """
         with self._lock:
             self._check_open()
-            use = self._given.pop(batch.images.ctypes.data)
+            use = self._given.pop(batch.images.ctypes.data, None)
+            if use is None or not batch.images.flags.c_contiguous:
+                raise PlatformError("images of a batch were not made in a slot", fix="make them in what allocate gives")
             slot = self._making[use]
         arrays = {name: getattr(batch, name) for name in ARRAYS}
         if batch.mixed is not None:
@@ -128,7 +134,7 @@ class Slots:
         return slot, {"file": slot.path.name, "arrays": places, "epoch": batch.epoch, "position": batch.position}
 
     def _take(self, size: int) -> tuple[Slot, int]:
-        """A slot to make a batch in: a free one that is large enough, or a new one, whose file is not there yet.
+        """A slot to make a batch in: a free one that is large enough, or a new one, whose file is empty yet.
 
         Returns:
             It, and the number of this use.
@@ -138,10 +144,10 @@ class Slots:
             while self._ended:
                 unmade = self._making.pop(self._ended.popleft(), None)
                 if unmade is not None:  # else a batch was put there
-                    del self._given[unmade.memory.ctypes.data]
+                    self._given.pop(unmade.memory.ctypes.data, None)
                     self._free.append(unmade)
             use = next(self._numbers)
-            slot = self._pop(size) or Slot(self._folder / f"slot-{self._own}-{use}", size)
+            slot = self._pop(size) or self._new(use, size)
             slot.in_window = True
             self._making[use] = slot
             return slot, use
@@ -153,6 +159,10 @@ class Slots:
                 return slot
             _drop(slot)
         return None
+
+    def _new(self, number: int, size: int) -> Slot:
+        path = self._folder / f"slot-{self._own}-{number}"
+        return Slot(path, size, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644))
 
     def _check_open(self) -> None:
         if self._closed:  # a batch that was being made at the server's end must not leave a file behind
@@ -178,18 +188,19 @@ class Slots:
             self._free, self._used, self._making, self._given = [], set(), {}, {}
 
 
-def _mapped(path: Path, size: int) -> np.ndarray:
-    """A new file of so many zeros, mapped: uint8 (size,).
+def _map(slot: Slot, size: int) -> None:
+    """Write so many zeros to a new slot's file, and map it.
 
-    They are written, not only allocated: so the kernel keeps the file in large pieces, which consumers map in a tenth
-    of the time; and a full folder fails here, not a consumer by SIGBUS.
+    They are written, not only allocated, for two reasons. On file systems that keep files in pieces of more than a page
+    (ext4 and XFS of newer kernels), the kernel then does so, and consumers map it in a tenth of the time. And a full
+    folder fails here, not in a map by SIGBUS, wherever overwriting takes no new room, as it does on Btrfs and ZFS.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+    descriptor, slot.descriptor = slot.descriptor, -1
     try:
         written = 0
         while written < size:
             written += os.pwrite(descriptor, _ZEROS[: size - written], written)
-        return np.frombuffer(mmap.mmap(descriptor, size), np.uint8)
+        slot.memory = np.frombuffer(mmap.mmap(descriptor, size), np.uint8)
     finally:
         os.close(descriptor)
 

@@ -44,6 +44,8 @@ class StreamOptions:
 
     Args:
         directory: A local folder that all consumers have; made if it is not there. A tmpfs spares a disk the writing.
+            It needs room for batches: those of the window, `prefetch` of the iterator and one, and those that consumers
+            hold, at most 4 each.
         store: URL or path of the store that the samples lie in; a path is made absolute.
         cache: Where the server keeps the shards of a distant store; None reads them from there again and again.
         consumers: How many are to share it. The first batch waits for so many, so that none is late.

@@ -16,6 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from airflow_mlplat.data.cache import CachedReader, ShardCache
@@ -94,6 +95,13 @@ def test_samples_through_the_cache(served, folder, threads, tmp_path, root):
         assert [samples.media(i) for i in range(40)] == [row.media for row in rows]
         assert [samples.metadata(i) for i in range(40)] == [row.metadata for row in rows]
         assert one.stats()["bytes_fetched"] == sum(sizes.values())
+        many = np.tile(np.arange(40), 20)
+        assert list(samples.media_of(many)) == [rows[row].media for row in many]
+        name = store.manifest(ref)["shards"][0]["sha256"]
+        with one.cache.path(name).open("r+b") as file:
+            file.seek(512 + 20)
+            file.write(b"\0" * 100)
+        assert samples.media(0, check=False) != rows[0].media == next(samples.media_of(many))
 
 
 def test_many_threads(reader, shards, served):

@@ -15,6 +15,7 @@ from airflow_mlplat.data.augment import Mixed
 from airflow_mlplat.data.batch import Batch
 from airflow_mlplat.data.shared.slot_files import copied, read
 from airflow_mlplat.data.shared.slots import Slots
+from airflow_mlplat.errors import PlatformError
 from tests.data.shared.conftest import SECONDS
 
 MOST, SHAPE = 100, (3, 5, 3)
@@ -50,12 +51,31 @@ def slots(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_images_that_lie_elsewhere(slots):
+    memory = slots.allocate(180)
+    whole = batch_in(memory, 4)
+    for images in (whole.images.copy(), whole.images[1:], whole.images[::2]):
+        rows = np.arange(len(images))
+        with pytest.raises(PlatformError, match="images of a batch were not made in a slot"):
+            slots.put(Batch(images, rows, rows, 0, 4))
+
+
+def test_a_batch_that_does_not_fit_harms_no_other(slots, tmp_path):
+    too_many = np.arange(100 * MOST)
+    with pytest.raises(ValueError, match="broadcast"):
+        slots.put(Batch(batch_in(slots.allocate(180), 4).images, too_many, too_many, 0, 4))
+    _, told = put(slots, 4)
+    assert read(tmp_path, told)[0].digest() == batch_of(4).digest()
+
+
 @pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize("n", [0, 1, 7, MOST])
 def test_what_is_put_is_read(slots, tmp_path, n, mixed):
     batch = batch_of(n, mixed=mixed)
     _, told = put(slots, n, mixed=mixed, most=MOST)
     found, mapped = read(tmp_path, told)
+    places = [place for _, _, place in told["arrays"].values()]
+    assert [place % 64 for place in places] == [0] * (5 if mixed else 3)
     for one in (found, copied(found)):
         assert one.digest() == batch.digest()
         assert (one.epoch, one.position, one.rows.tolist()) == (2, n, batch.rows.tolist())
@@ -111,11 +131,12 @@ def test_memory_of_which_no_batch_was_made_is_used_again(slots, tmp_path):
     part = memory[:90]
     del memory
     other = slots.allocate(180)
-    assert len(list(tmp_path.iterdir())) == 2, "what refers to a part of it refers to it"
+    files = set(tmp_path.iterdir())
+    assert len(files) == 2, "what refers to a part of it refers to it"
     del part
-    assert slots.allocate(180) is not None
-    assert len(list(tmp_path.iterdir())) == 2
-    assert not np.shares_memory(other, slots.allocate(180))
+    again = slots.allocate(180)
+    assert set(tmp_path.iterdir()) == files
+    assert not np.shares_memory(other, again)
 
 
 def test_memory_is_not_given_twice_when_a_batch_of_it_ends_late(slots, tmp_path):
