@@ -16,6 +16,8 @@ is libjpeg-turbo, as in its wheels since 9.0; the IJG's own libjpeg enlarges the
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from airflow_mlplat.data.decoders import DECODERS
@@ -59,7 +61,11 @@ def read_image(media: bytes, channels: int, decoder: str = "exact") -> np.ndarra
     except (MlplatError, MemoryError, ImportError):  # not the image's fault
         raise
     except Exception as error:  # Pillow's decoders raise many kinds: OSError, SyntaxError, ValueError, struct.error
-        raise DataError("media does not decode", got=f"{len(media)} bytes: {type(error).__name__}: {error}") from error
+        words = re.sub(" at 0x[0-9a-f]+", "", str(error))
+        raise DataError(
+            "media does not decode", got=f"{len(media)} bytes: {type(error).__name__}: {words}",
+            fix="leave it out, as datasets that are built of spans do",
+        ) from error  # fmt: skip
 
 
 def check_decoder(decoder: str) -> None:

@@ -71,15 +71,20 @@ class Subset:
 
     def key(self, row: int) -> str:
         """The key of one sample."""
-        return self._samples.key(int(self.rows[row]))
+        return self._samples.key(self._row(row))
 
     def media(self, row: int) -> bytes:
         """The media bytes of one sample, checked."""
-        return self._samples.media(int(self.rows[row]))
+        return self._samples.media(self._row(row))
 
     def will_read(self, shards: np.ndarray) -> None:
         """Tell the samples which shards, int64 (m,), will be read next, in that order."""
         self._samples.will_read(shards)
+
+    def _row(self, row: int) -> int:
+        if not 0 <= row < len(self.rows):
+            raise IndexError(f"row {row} of {len(self.rows)} samples")
+        return int(self.rows[row])
 
     def _ends(self, ends: np.ndarray) -> np.ndarray:
         return np.searchsorted(self.rows, ends).astype(np.int64)

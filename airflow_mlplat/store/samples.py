@@ -7,6 +7,7 @@ keys when a key is, the lists of dropped rows when a row is first looked for.
 from __future__ import annotations
 
 import json
+import operator
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
@@ -103,8 +104,11 @@ class Samples:
 
         Returns:
             int64 (m,), -1 where missing.
+
+        Raises:
+            SpecError, IndexError: As `media_of`.
         """
-        rows = np.asarray(rows, np.int64)
+        rows = self._rows(rows)
         if len(rows) <= self._few_rows:
             return np.array([self._index(row).label(row) for row in rows.tolist()], np.int64)
         labels = np.empty(len(rows), np.int64)
@@ -134,6 +138,7 @@ class Samples:
 
     def key(self, row: int) -> str:
         """The key of one sample."""
+        row = operator.index(row)  # numpy's integers of few bits would overflow
         place = self._index(row).place(row)
         return self._keys[bisect_right(self._ends, row)][place].decode()
 
@@ -142,11 +147,13 @@ class Samples:
 
         Args:
             row: In [0, n).
-            check: False leaves out the comparison of the CRC-32C, to measure what it costs.
+            check: False leaves out the comparison of the CRC-32C, to measure what it costs: what is damaged or cut off
+                is then given as it is.
 
         Raises:
             CorruptionError: They are not what was written; names the key and the shard.
         """
+        row = operator.index(row)
         index = self._opened(bisect_right(self._ends, row))
         if index is None or index.buffer is None or row < 0:
             index = self._index(row)
@@ -162,8 +169,12 @@ class Samples:
         Args:
             rows: int64 (m,), each in [0, n).
             check: As for `media`.
+
+        Raises:
+            SpecError: The rows are no whole numbers.
+            IndexError: There is no such row.
         """
-        rows = np.asarray(rows, np.int64)
+        rows = self._rows(rows)
         if len(rows) <= self._few_rows:
             return (self.media(row, check) for row in rows.tolist())
         shards, chosen, found = [], [], []
@@ -186,8 +197,6 @@ class Samples:
 
     def _by_shard(self, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """(shard's number, int64 places in `rows`) of each shard that some of the rows, at least one, lie in."""
-        for row in (rows.min(), rows.max()):
-            self._index(row)
         numbers = np.searchsorted(self.shard_ends, rows, "right")
         order = np.argsort(numbers, kind="stable")
         counts = np.bincount(numbers, minlength=len(self._ends))
@@ -205,17 +214,32 @@ class Samples:
         Raises:
             CorruptionError: It cannot be read.
         """
+        row = operator.index(row)
         index = self._index(row)
         offset, size, _ = index.entry(row)
         after = offset + size + tar.padding(size)
         try:
-            member = tar.parse_header(self._read(index.sha256, after, tar.BLOCK))
+            header = self._read(index.sha256, after, tar.BLOCK)
+            if len(header) < tar.BLOCK:  # after the last member there are blocks of zeros
+                raise ValueError("the shard is cut off")
+            member = tar.parse_header(header)
             if member is None or not member[0].endswith(".json"):
                 return None
             return json.loads(self._read(index.sha256, after + tar.BLOCK, member[1]))
         except (ValueError, CorruptionError) as error:
             what = f"metadata of sample {self.key(row)!r} in {layout.shard_path(index.sha256)} of {self._store.url}"
             raise CorruptionError(f"{what} are damaged", got=error, fix=_MEND) from error
+
+    def _rows(self, rows: np.ndarray) -> np.ndarray:
+        """Rows that are there, int64 (m,)."""
+        given = np.asarray(rows)
+        if given.ndim != 1 or (len(given) and given.dtype.kind not in "iu"):
+            got = f"{given.dtype} {given.shape}"
+            raise SpecError("rows are no list of whole numbers", expected="int64 (m,)", got=got)
+        found = given.astype(np.int64)
+        for row in (found.min(), found.max()) if len(found) else ():
+            self._index(int(row))
+        return found
 
     def _index(self, row: int) -> ShardIndex:
         """Of the shard that a row lies in."""

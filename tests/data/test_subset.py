@@ -19,6 +19,15 @@ def test_a_subset_reads_its_rows(memory):
     assert len(Subset(samples, np.array([], np.int64))) == 0
 
 
+def test_rows_that_a_subset_has_not(memory):
+    subset = Subset(memory(10), np.array([2, 7]))
+    for row in (-1, 2):
+        for read in (subset.media, subset.key):
+            with pytest.raises(IndexError, match=f"row {row} of 2 samples"):
+                read(row)
+    assert subset.media(np.uint8(1)) == memory(10).media(7)
+
+
 def test_which_rows_of_the_manifest_they_are(memory):
     subset = Subset(memory(20), np.array([3, 5, 9, 11]))
     nested = Subset(subset, np.array([1, 3]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -373,3 +374,38 @@ def test_media_of_many_rows_are_those_of_each(store, write):
     for outside in (-1, len(read)):
         with pytest.raises(IndexError, match=f"row {outside} of {len(read)} samples"):
             next(read.media_of(np.append(rows, outside)))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int64, np.uint64])
+def test_rows_as_numpys_integers(store, span, samples, kind):
+    """Offsets must not be reckoned in their few bits."""
+    read = Samples(store, span)
+    for row in range(20):
+        given = kind(row)
+        found = read.media(given), read.key(given), read.metadata(given)
+        assert found == (read.media(row), read.key(row), samples[row].metadata)
+    rows = np.arange(20, dtype=kind)
+    assert list(read.media_of(rows)) == list(read.media_of(range(20))) == [sample.media for sample in samples]
+    assert read.labels_at(rows).tolist() == read.labels.tolist()
+
+
+@pytest.mark.parametrize("rows", [[0.5], np.ones(3, bool), [[1, 2]], 1, ["1"], None])
+def test_rows_that_are_no_whole_numbers(store, span, rows):
+    read = Samples(store, span)
+    for method in (read.media_of, read.labels_at):
+        with pytest.raises(SpecError, match=r"rows are no list of whole numbers; expected int64 \(m,\)"):
+            method(rows)
+        with pytest.raises(IndexError, match=f"row {len(read)} of"):
+            method([0, len(read)])
+    with pytest.raises(TypeError, match="integer"):
+        read.media("1")
+
+
+def test_metadata_of_a_shard_that_is_cut_off(store, write, samples):
+    span = write(rows=samples[:3])
+    path = next(store.backend.root.glob("shards/*.tar"))
+    for size in (0, 512 + len(samples[0].media), 900):
+        path.chmod(0o644)
+        os.truncate(path, size)
+        with pytest.raises(CorruptionError, match=r"damaged|lost its end"):
+            Samples(store, span).metadata(2)

@@ -48,6 +48,8 @@ class SharedIterator:
     def __init__(
         self, samples: SampleSource, options: IteratorOptions, epochs: int | None, stream: StreamOptions
     ) -> None:
+        if not isinstance(stream, StreamOptions):
+            raise SpecError("stream of a shared iterator is none", expected="StreamOptions(…)", got=repr(stream))
         self._own = BatchIterator(samples, options, epochs)
         self.options = options
         self._n, self._epochs = len(samples), _FOREVER if epochs is None else epochs

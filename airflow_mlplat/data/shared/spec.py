@@ -75,6 +75,12 @@ class StreamOptions:
     silence_seconds: float = 10.0
 
     def __post_init__(self) -> None:
+        for name in ("directory", "store"):
+            given = getattr(self, name)
+            if not isinstance(given, (str, Path)) or not str(given):
+                raise SpecError(f"{name} of a stream is wrong", expected="a path", got=repr(given))
+        if not isinstance(self.cache, (HostCache, type(None))):
+            raise SpecError("cache of a stream is wrong", expected="HostCache(…) or None", got=repr(self.cache))
         object.__setattr__(self, "directory", Path(self.directory).absolute())
         if "://" not in str(self.store):
             object.__setattr__(self, "store", str(absolute(self.store)))

@@ -479,3 +479,9 @@ def test_a_stopped_consumer_is_expelled(samples, options, stream, trainer, plain
     result = stopped.result()
     assert stopped.batches() == whole
     assert result["changed"] == 0
+
+
+def test_a_stream_that_is_none(samples, options, tmp_path):
+    for stream in (None, str(tmp_path)):
+        with pytest.raises(SpecError, match=r"stream of a shared iterator is none; expected StreamOptions\(…\)"):
+            SharedIterator(samples, options(), 1, stream)

@@ -124,3 +124,17 @@ def test_no_spec(tmp_path, content):
         (tmp_path / spec.SPEC).write_bytes(content)
     with pytest.raises(SpecError, match=r"spec\.json is no spec of a stream; got \w+Error: "):
         StreamSpec.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"directory": None}, "directory of a stream is wrong; expected a path; got None"),
+        ({"directory": ""}, "directory of a stream is wrong; expected a path; got ''"),
+        ({"store": 1}, "store of a stream is wrong; expected a path; got 1"),
+        ({"cache": "folder"}, r"cache of a stream is wrong; expected HostCache\(…\) or None; got 'folder'"),
+    ],
+)
+def test_places_that_are_none(stream, changed, message):
+    with pytest.raises(SpecError, match=message):
+        stream(**changed)
