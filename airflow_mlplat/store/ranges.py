@@ -14,7 +14,7 @@ from airflow_mlplat.store import layout
 from airflow_mlplat.store.checksum import agreeing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import numpy as np
 
@@ -55,6 +55,17 @@ class ShardReader(Protocol):
         """Look again at a shard that gave wrong bytes, which will be read once more."""
 
 
+def one_by_one(
+    read: Callable[[str, int, int], bytes],
+    shards: Iterable[str],
+    offsets: np.ndarray,
+    sizes: np.ndarray,
+    sums: np.ndarray | None,
+) -> Iterator[bytes | None]:
+    """A reader's `read_each` by its `read`: the i-th is of the i-th of `shards`."""
+    return agreeing(map(read, shards, offsets.tolist(), sizes.tolist()), sums)
+
+
 class ShardRanges:
     """Reads ranges of shards: from memory maps of the latest opened, or else from the backend. Thread-safe.
 
@@ -79,8 +90,7 @@ class ShardRanges:
         """`read` many times, one after the other: see `ShardReader`."""
         maps = [] if len(shards) > self._open_shards else [self._mapped(shard) for shard in shards]
         if not maps or None in maps:
-            each = map(self.read, map(shards.__getitem__, which.tolist()), offsets.tolist(), sizes.tolist())
-            return agreeing(each, sums)
+            return one_by_one(self.read, map(shards.__getitem__, which.tolist()), offsets, sizes, sums)
         found = pieces(maps, which, offsets, sizes, sums)
         if found is None:
             ranges = map(slice, offsets.tolist(), (offsets + sizes).tolist())

@@ -23,7 +23,7 @@ from airflow_mlplat.data.cache.stats import Counts, Stats, total
 from airflow_mlplat.errors import CorruptionError, NotFoundError, SpecError
 from airflow_mlplat.store import layout
 from airflow_mlplat.store.backend import Backend
-from airflow_mlplat.store.checksum import agreeing
+from airflow_mlplat.store.ranges import one_by_one
 
 logger = logging.getLogger(__name__)
 
@@ -134,8 +134,7 @@ class CachedReader:
         sums: np.ndarray | None = None,
     ) -> Iterator[bytes | None]:
         """`read` many times, one after the other: see `ShardReader`."""
-        each = map(self.read, map(shards.__getitem__, which.tolist()), offsets.tolist(), sizes.tolist())
-        return agreeing(each, sums)
+        return one_by_one(self.read, map(shards.__getitem__, which.tolist()), offsets, sizes, sums)
 
     def recheck(self, shard: str) -> None:
         """Hash a cached shard again, for readers whose sample has another checksum; a damaged one is removed.
