@@ -1,10 +1,11 @@
 """Which batches are given out, to whom, and who holds up whom. Knows no sockets, no files and no clock.
 
 The window is the last batches that were made, at most `size` of them. Each consumer that takes part has a cursor: the
-index of the batch that it takes next. The oldest batch leaves the window, to make room for a new one, when every
-cursor has passed it. A consumer takes part from when it asks for a batch of the window, or for the one to be made
-next; one whose place is anywhere else, since it joined late or was resumed from another state, is `apart` and decodes
-for itself, but may ask again. When nobody takes part any more, the next to ask says where to go on.
+index of the batch that it takes next. A batch that every cursor has passed leaves the window: at once when all who are
+expected take part, for its memory is in the processor's caches still; while some are missing only to make room for a
+new one. A consumer takes part from when it asks for a batch of the window, or for the one to be made next; one whose
+place is anywhere else, since it joined late or was resumed from another state, is `apart` and decodes for itself, but
+may ask again. When nobody takes part any more, the next to ask says where to go on.
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ class Pace(Generic[Thing]):
     Args:
         size: Batches in the window at most.
         patience_seconds: As in `StreamOptions`.
+        consumers: So many are expected. Of one alone we cannot know: a second one may come, that is not told of.
     """
 
-    def __init__(self, size: int, patience_seconds: float) -> None:
-        self._size, self._patience = size, patience_seconds
+    def __init__(self, size: int, patience_seconds: float, consumers: int) -> None:
+        self._size, self._patience, self._expected = size, patience_seconds, max(consumers, 2)
         self._window: deque[Made[Thing]] = deque()
         self._first = 0  # index of the window's oldest batch
         self._next: Place | None = None  # where the batch after the window begins
@@ -86,6 +88,15 @@ class Pace(Generic[Thing]):
         if self._epochs.get(consumer) != made.place[0]:
             self._epochs[consumer], self._held_up[consumer] = made.place[0], 0.0
         return made.thing
+
+    def passed(self) -> list[Thing]:
+        """What leaves the window now, since all who are expected take part and have passed it."""
+        gone: list[Thing] = []
+        if len(self._cursors) >= self._expected:
+            while self._first < min(self._cursors.values()):
+                gone.append(self._window.popleft().thing)
+                self._first += 1
+        return gone
 
     def begin(self, stop: int) -> tuple[Place, list[Thing]] | None:
         """Make room for a batch that is to be made now.

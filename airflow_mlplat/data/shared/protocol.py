@@ -24,6 +24,7 @@ MESSAGE_BYTES = 1 << 16
 SOCKET = "socket"
 
 _LENGTH = struct.Struct(">I")
+_JSON = json.JSONDecoder()
 _PATH_BYTES = 107  # sizeof(sun_path) - 1, unix(7)
 _FIELDS: dict[str, dict[str, Any]] = {
     "hello": {"identity": str, "epochs": int},
@@ -85,7 +86,10 @@ class Inbox:
 
 def _parsed(content: bytes) -> dict[str, Any]:
     try:
-        message = json.loads(content)
+        text = content.decode()
+        message, end = _JSON.raw_decode(text)  # a third of `json.loads`
+        if end < len(text):
+            raise ValueError("more than one document")
     except (ValueError, RecursionError) as error:
         raise ProtocolError("message is not JSON", got=repr(content[:80])) from error
     fields = _FIELDS.get(str(message.get("type"))) if isinstance(message, dict) else None

@@ -49,7 +49,7 @@ class Server:
         self._spent = spent_seconds
         self._spec, self._stream, self._listener, self._folder_lock = spec, spec.stream, listener, lock
         self._slots = Slots(spec.folder, spec.options.batch_size)
-        self._pace: Pace[Product] = Pace(self._stream.window, self._stream.patience_seconds)
+        self._pace: Pace[Product] = Pace(self._stream.window, self._stream.patience_seconds, self._stream.consumers)
         self._producer = Producer(spec, self._slots)
         self._peers: dict[int, Peer] = {}
         self._count = self._leases = 0
@@ -96,6 +96,7 @@ class Server:
                 self._end("its folder was removed")
             for peer in [peer for peer in self._peers.values() if peer.place is not None]:
                 self._say(peer, "wait")
+        self._leave_window(self._pace.passed())
         self._have_made()
 
     def _anyone_waits_for_others(self) -> bool:

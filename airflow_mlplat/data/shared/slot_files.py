@@ -37,7 +37,7 @@ def read(folder: Path, told: dict[str, Any]) -> tuple[Batch, mmap.mmap]:
     """
     if not NAME.fullmatch(told["file"]):
         raise ProtocolError("that is no slot", expected=NAME.pattern, got=repr(told["file"]))
-    descriptor = os.open(folder / told["file"], os.O_RDONLY | os.O_NOFOLLOW)
+    descriptor = os.open(f"{folder}/{told['file']}", os.O_RDONLY | os.O_NOFOLLOW)
     try:
         mapped = mmap.mmap(descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
     except ValueError as error:  # an empty file

@@ -26,7 +26,7 @@ from airflow_mlplat.errors import PlatformError
 
 _ALIGNED_BYTES = 64  # a cache line: no array begins in the middle of one
 _SAMPLE_BYTES = 8 + 8 + 8 + 4  # label, row, partner and share
-_ZEROS = bytes(4 << 20)  # written at once: more than the kernel's largest pieces of a file, 2 MiB
+_ZEROS = memoryview(bytes(4 << 20))  # written at once: more than the kernel's largest pieces of a file, 2 MiB
 
 
 @dataclass(eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given
 
 from airflow_mlplat.data.shared.pace import Pace
@@ -25,15 +26,15 @@ def make(pace, stop=100):
     return index, gone
 
 
-def pace_with(size, *consumers, at=0):
-    pace = Pace(size, 1.0)
+def pace_with(size, *consumers, at=0, expected=9):
+    pace = Pace(size, 1.0, expected)
     for consumer in consumers:
         assert pace.attach(consumer, place(at)) == (True, [])
     return pace
 
 
 def test_nothing_is_made_for_nobody():
-    assert Pace(2, 1.0).begin(100) is None
+    assert Pace(2, 1.0, 1).begin(100) is None
 
 
 def test_the_first_says_where_to_begin():
@@ -63,6 +64,33 @@ def test_the_window_waits_for_the_last():
     assert pace.take(2) == 0
     assert make(pace) == (2, [0])
     assert pace.take(1) == 2
+
+
+def test_what_all_passed_leaves_at_once():
+    pace = pace_with(9, 1, 2, expected=2)
+    for _ in range(3):
+        make(pace)
+    assert [pace.take(1), pace.take(1), pace.take(2)] == [0, 1, 0]
+    assert pace.passed() == [0]
+    assert pace.passed() == []
+    assert pace.take(2) == 1
+    assert pace.passed() == [1]
+    assert pace.attach(3, place(1)) == (False, [])
+    assert make(pace) == (3, [])
+    assert [pace.take(1), pace.take(1), pace.take(2), pace.take(2)] == [2, 3, 2, 3]
+    assert pace.passed() == [2, 3]
+    assert pace.passed() == []
+    assert pace.take(1) is None
+
+
+@pytest.mark.parametrize(("consumers", "expected"), [((1, 2), 3), ((1,), 2), ((1,), 1)])
+def test_what_all_passed_stays_for_those_who_are_missing(consumers, expected):
+    """A stream that is told of one consumer may be shared too."""
+    pace = pace_with(9, *consumers, expected=expected)
+    make(pace)
+    assert {pace.take(consumer) for consumer in consumers} == {0}
+    assert pace.passed() == []
+    assert pace.attach(3, place(0)) == (True, [])
 
 
 def test_one_that_joins_within_the_window():
@@ -138,10 +166,10 @@ def test_patience_is_of_one_epoch():
     assert pace.hold_up(0.2) == [2]
 
 
-@given(st.integers(1, 4), st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=80))
-def test_everyone_gets_everything_in_order(size, steps):
+@given(st.integers(1, 4), st.integers(1, 5), st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=80))
+def test_everyone_gets_everything_in_order(size, expected, steps):
     """Whoever asks when, and whoever leaves: each is given every batch once, and none leaves before all have it."""
-    pace, taken, kept = pace_with(size, 0, 1, 2, 3), {c: [] for c in range(4)}, set()
+    pace, taken, kept = pace_with(size, 0, 1, 2, 3, expected=expected), {c: [] for c in range(4)}, set()
     stay = set(taken)
     for consumer, leaves in steps:
         made = make(pace)
@@ -157,4 +185,5 @@ def test_everyone_gets_everything_in_order(size, steps):
             if index is not None:
                 assert index in kept
                 taken[consumer].append(index)
+        kept -= set(pace.passed())
     assert all(found == list(range(len(found))) for found in taken.values())

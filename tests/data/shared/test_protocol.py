@@ -31,6 +31,7 @@ def framed(content):
         (struct.pack(">I", MESSAGE_BYTES + 1), r"message is too long; expected at most 65536 bytes; got 65537\."),
         (framed(b"{"), r"message is not JSON; got b'{'\."),
         (framed(b"\xff"), r"message is not JSON"),
+        (framed(b'{"type": "wait"} {}'), r"message is not JSON; got b'{"),
         (framed(b"[" * 60_000), r"message is not JSON; got b'\[+'\."),
         (framed(b"[]"), r"message is of no known type; expected hello \| next \| .*; got b'\[\]'\."),
         (framed(b'{"type": []}'), r"message is of no known type"),
