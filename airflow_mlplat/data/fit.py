@@ -8,6 +8,7 @@ import numpy as np
 
 from airflow_mlplat.compiled.linear import resized_linear
 from airflow_mlplat.compiled.resample import resampled
+from airflow_mlplat.data.decoders.size import MAX_PIXELS
 from airflow_mlplat.data.opencv import installed_opencv, opencv
 from airflow_mlplat.errors import SpecError
 
@@ -25,6 +26,8 @@ def check_target(shape: Shape, resize: str, fit: str = "stretch") -> None:
     whole = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides)
     if len(sides) != 3 or not whole or sides[2] not in (1, 3):
         raise SpecError("shape is no image's", expected="(height, width, 1 or 3)", got=repr(shape))
+    if sides[0] * sides[1] > MAX_PIXELS:
+        raise SpecError("shape is too large", expected=f"at most {MAX_PIXELS} pixels", got=f"{sides[0]} x {sides[1]}")
     if not isinstance(resize, str) or resize not in {**FILTERS, **OPENCV_FILTERS}:
         known = " | ".join([*FILTERS, *OPENCV_FILTERS])
         raise SpecError("resize names no filter", expected=known, got=repr(resize))

@@ -28,6 +28,7 @@ from airflow_mlplat.errors import DataError, SpecError
 
 THREADS = "mlplat-decode"
 """What the names of the decoding threads begin with."""
+_EPOCHS = 1 << 62  # orders are drawn by epochs of 64 bits
 
 
 class BatchIterator:
@@ -115,13 +116,14 @@ class BatchIterator:
                 expected={name: own[name] for name in differ}, got={name: state.get(name) for name in differ},
                 fix=mend,
             )  # fmt: skip
-        epoch, position = state.get("epoch"), state.get("position")
-        if not (isinstance(epoch, int) and isinstance(position, int) and epoch >= 0 and 0 <= position <= self._n):
+        place: tuple[Any, Any] = state.get("epoch"), state.get("position")
+        epoch, position = place
+        if not (is_whole(epoch) and is_whole(position) and 0 <= epoch < _EPOCHS and 0 <= position <= self._n):
             raise SpecError(
-                "state outside the epoch", expected=f"epoch 0 or more, position 0 … {self._n}",
+                "state outside the epoch", expected=f"epoch 0 … {_EPOCHS - 1}, position 0 … {self._n}",
                 got=f"epoch {epoch!r}, position {position!r}",
             )  # fmt: skip
-        self.seek(epoch, position)
+        self.seek(int(epoch), int(position))
 
     def seek(self, epoch: int, position: int) -> None:
         """Go on from a place that is known to be one of this iteration, as `set_state` does. It is not looked at.

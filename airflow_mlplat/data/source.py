@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -45,6 +46,9 @@ class SampleSource(Protocol):
 
     def media(self, row: int, /) -> bytes:
         """The media bytes of one sample."""
+
+    def media_of(self, rows: np.ndarray, /) -> Iterator[bytes]:
+        """The media bytes of many samples, int64 (m,), one after the other."""
 
     def will_read(self, shards: np.ndarray, /) -> None:
         """A hint: which shards, int64 (m,), will be read next, in that order. Costs nothing where it does not help."""

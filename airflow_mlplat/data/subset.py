@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from airflow_mlplat.contract import Ref
 from airflow_mlplat.data.source import SampleSource
 from airflow_mlplat.errors import SpecError
+from airflow_mlplat.store.rows import row_numbers
 
 
 class Subset:
@@ -76,6 +78,10 @@ class Subset:
     def media(self, row: int) -> bytes:
         """The media bytes of one sample, checked."""
         return self._samples.media(self._row(row))
+
+    def media_of(self, rows: np.ndarray) -> Iterator[bytes]:
+        """The media bytes of many samples, int64 (m,) in [0, n), one after the other: as `Samples.media_of`."""
+        return self._samples.media_of(self.rows[row_numbers(rows, len(self.rows))])
 
     def will_read(self, shards: np.ndarray) -> None:
         """Tell the samples which shards, int64 (m,), will be read next, in that order."""

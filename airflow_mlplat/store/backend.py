@@ -126,6 +126,8 @@ def open_backend(url: str | Path) -> Backend:
     Raises:
         ConfigError: No URL, or one of an unknown scheme.
     """
+    if not isinstance(url, (str, Path)):
+        raise ConfigError("a store is named by its URL", expected="str or Path", got=repr(url), fix="set MLPLAT_STORE")
     text = str(url)
     scheme = text.split("://", 1)[0] if "://" in text else ""
     if not text or scheme not in BACKENDS:

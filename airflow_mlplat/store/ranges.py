@@ -9,9 +9,10 @@ from operator import getitem
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_mlplat.compiled.pieces import pieces
-from airflow_mlplat.errors import CorruptionError, NotFoundError, StoreError
+from airflow_mlplat.errors import NotFoundError, StoreError
 from airflow_mlplat.store import layout
 from airflow_mlplat.store.checksum import agreeing
+from airflow_mlplat.store.damage import cut_off, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -125,10 +126,7 @@ class ShardRanges:
         if mapped is not None and mapped.size() < len(mapped):
             with self._lock:
                 self._maps.pop(shard, None)  # who mends it has it read again
-            raise CorruptionError(
-                f"{layout.shard_path(shard)} of the store {self._backend.url} has lost its end",
-                expected=f"{len(mapped)} bytes", got=mapped.size(),
-            )  # fmt: skip
+            raise cut_off(layout.shard_path(shard), self._backend.url, f"{len(mapped)} bytes", mapped.size())
         return mapped
 
     def _map(self, shard: str, path: str) -> Any:
@@ -154,4 +152,4 @@ def _named(shard: str, backend: Backend) -> Iterator[None]:
     try:
         yield
     except NotFoundError as error:
-        raise CorruptionError(f"{layout.shard_path(shard)} is missing from the store {backend.url}") from error
+        raise missing(layout.shard_path(shard), backend.url) from error

@@ -19,14 +19,15 @@ from airflow_mlplat.contract import Ref
 from airflow_mlplat.errors import CorruptionError, SpecError
 from airflow_mlplat.store import layout, tar
 from airflow_mlplat.store.checksum import crc32c, implementation
+from airflow_mlplat.store.damage import MEND
 from airflow_mlplat.store.opened import Opened, most_open
 from airflow_mlplat.store.parts import PARTS, Part, shard_rows
 from airflow_mlplat.store.ranges import ShardRanges, ShardReader
+from airflow_mlplat.store.rows import row_numbers
 from airflow_mlplat.store.shard_index import ROW, ShardIndex, label_table, open_index
 from airflow_mlplat.store.sidecars import Sidecars
 from airflow_mlplat.store.store import Store
 
-_MEND = "restore the shard from a copy, or delete it and bridge its partition again"
 _unpack = ROW.unpack_from
 _ROWS_A_SHARD = 8
 """With fewer rows than this for each shard, their labels are sooner found one by one than shard by shard."""
@@ -41,7 +42,7 @@ class Samples:
         reader: Reads the shards; None reads them from the store.
 
     Raises:
-        SpecError: A reference to something else.
+        SpecError: A reference to something else, or no store.
         NotFoundError: It is not in the store.
         CorruptionError: A manifest is damaged, or does not add up.
     """
@@ -49,6 +50,8 @@ class Samples:
     def __init__(self, store: Store, ref: Ref, reader: ShardReader | None = None) -> None:
         if not isinstance(ref, Ref) or ref.kind not in PARTS:
             raise SpecError("only spans and datasets have samples", expected="span | dataset", got=ref)
+        if not isinstance(store, Store):
+            raise SpecError("samples are read from a store", expected="what open_store gave", got=repr(store))
         self.ref = ref
         self._store = store
         manifest = store.manifest(ref)
@@ -108,7 +111,7 @@ class Samples:
         Raises:
             SpecError, IndexError: As `media_of`.
         """
-        rows = self._rows(rows)
+        rows = row_numbers(rows, self._n)
         if len(rows) <= self._few_rows:
             return np.array([self._index(row).label(row) for row in rows.tolist()], np.int64)
         labels = np.empty(len(rows), np.int64)
@@ -174,7 +177,7 @@ class Samples:
             SpecError: The rows are no whole numbers.
             IndexError: There is no such row.
         """
-        rows = self._rows(rows)
+        rows = row_numbers(rows, self._n)
         if len(rows) <= self._few_rows:
             return (self.media(row, check) for row in rows.tolist())
         shards, chosen, found = [], [], []
@@ -228,18 +231,7 @@ class Samples:
             return json.loads(self._read(index.sha256, after + tar.BLOCK, member[1]))
         except (ValueError, CorruptionError) as error:
             what = f"metadata of sample {self.key(row)!r} in {layout.shard_path(index.sha256)} of {self._store.url}"
-            raise CorruptionError(f"{what} are damaged", got=error, fix=_MEND) from error
-
-    def _rows(self, rows: np.ndarray) -> np.ndarray:
-        """Rows that are there, int64 (m,)."""
-        given = np.asarray(rows)
-        if given.ndim != 1 or (len(given) and given.dtype.kind not in "iu"):
-            got = f"{given.dtype} {given.shape}"
-            raise SpecError("rows are no list of whole numbers", expected="int64 (m,)", got=got)
-        found = given.astype(np.int64)
-        for row in (found.min(), found.max()) if len(found) else ():
-            self._index(int(row))
-        return found
+            raise CorruptionError(f"{what} are damaged", got=error, fix=MEND) from error
 
     def _index(self, row: int) -> ShardIndex:
         """Of the shard that a row lies in."""
@@ -259,7 +251,7 @@ class Samples:
             f"sample {self.key(row)!r} in {layout.shard_path(index.sha256)} of {self._store.url} is damaged",
             expected=f"CRC-32C {crc:08x} of {size} bytes",
             got=f"{crc32c(media):08x} of {len(media)} bytes",
-            fix=_MEND,
+            fix=MEND,
         )
 
 

@@ -7,6 +7,7 @@ import mmap
 from typing import TYPE_CHECKING
 
 from airflow_mlplat.errors import CorruptionError, NotFoundError, StoreError
+from airflow_mlplat.store.damage import cut_off, missing
 from airflow_mlplat.store.index import NpyHead, npy_head, read_npy
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 20
 """Read at once while hashing: read, not mapped, so that verifying leaves nothing in the process's memory."""
-_MEND = "restore it from a copy, or bridge its partition again"
 
 
 class Sidecar:
@@ -47,9 +47,9 @@ class Sidecar:
         try:
             found = self._store.backend.read_range(self._path, self.head.start + width * number, width)
         except NotFoundError as error:
-            raise _missing(self._store, self._path) from error
+            raise missing(self._path, self._store.url) from error
         if len(found) != width:
-            raise CorruptionError(f"{self._path} of the store {self._store.url} has lost its end", fix=_MEND)
+            raise cut_off(self._path, self._store.url, f"{width} bytes", len(found))
         return found
 
     def _map(self) -> mmap.mmap:
@@ -60,7 +60,7 @@ class Sidecar:
             with local.open("rb") as file:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except FileNotFoundError as error:
-            raise _missing(self._store, self._path) from error
+            raise missing(self._path, self._store.url) from error
         except OSError as error:
             raise StoreError(f"{local} cannot be mapped", got=error.strerror) from error
 
@@ -89,7 +89,7 @@ class Sidecars:
             else:
                 sidecar = Sidecar(self._store, path, self._head(path, sha256))
         except NotFoundError as error:
-            raise _missing(self._store, path) from error
+            raise missing(path, self._store.url) from error
         if sidecar.head.shape != (rows,):
             raise CorruptionError(f"{path} has another number of rows", expected=(rows,), got=sidecar.head.shape)
         return sidecar
@@ -104,7 +104,3 @@ class Sidecars:
                 self._store.verified(path, sha256)  # reads it again, and tells what is wrong
             self._verified[path] = npy_head(head, path, offset)
         return self._verified[path]
-
-
-def _missing(store: Store, path: str) -> CorruptionError:
-    return CorruptionError(f"{path} is missing from the store {store.url}", fix=_MEND)

@@ -54,6 +54,9 @@ class Memory:
     def media(self, position):
         return self._media[position]
 
+    def media_of(self, rows):
+        return (self._media[row] for row in rows)
+
 
 @pytest.fixture(scope="session")
 def memory(digits, png):

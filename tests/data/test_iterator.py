@@ -201,11 +201,14 @@ def test_a_subset_is_augmented_as_the_manifest_is(memory, options):
     assert np.array_equal(part.images, whole.images[rows])
 
 
-@pytest.mark.parametrize("changed", [{"epoch": -1}, {"position": 21}, {"position": -1}, {"position": "3"}])
+@pytest.mark.parametrize(
+    "changed",
+    [{"epoch": -1}, {"epoch": 10**30}, {"position": 21}, {"position": -1}, {"position": "3"}, {"position": True}],
+)
 def test_state_outside(memory, options, changed):
     iterator = BatchIterator(memory(20), options())
     with pytest.raises(
-        SpecError, match=r"state outside the epoch; expected epoch 0 or more, position 0 … 20; got epoch"
+        SpecError, match=r"state outside the epoch; expected epoch 0 … 4611686018427387903, position 0 … 20; got epoch"
     ):
         iterator.set_state({**iterator.get_state(), **changed})
 

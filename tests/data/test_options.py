@@ -41,6 +41,7 @@ def test_whole_numbers_of_numpy_are_pythons():
         ({"shape": (28, 28)}, r"shape is no image's; expected \(height, width, 1 or 3\); got \(28, 28\)\."),
         ({"shape": (28, 28, 4)}, r"shape is no image's; expected \(height, width, 1 or 3\); got \(28, 28, 4\)\."),
         ({"shape": (0, 28, 1)}, r"shape is no image's; expected \(height, width, 1 or 3\); got \(0, 28, 1\)\."),
+        ({"shape": (10_001, 10_000, 3)}, r"shape is too large; expected at most 100000000 pixels; got 10001 x 10000\."),
         ({"resize": "sharp"}, r"resize names no filter; expected nearest \| box \| bilinear \| .*; got 'sharp'\."),
         ({"decoder": "turbo"}, r"decoder is not known; expected exact \| fast \| opencv \| pillow; got 'turbo'\."),
     ],

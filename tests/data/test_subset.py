@@ -28,6 +28,18 @@ def test_rows_that_a_subset_has_not(memory):
     assert subset.media(np.uint8(1)) == memory(10).media(7)
 
 
+def test_many_media_of_a_subset(memory):
+    samples = memory(10)
+    subset = Subset(samples, np.array([2, 5, 7]))
+    assert list(subset.media_of(np.array([2, 0, 2], np.uint8))) == [samples.media(row) for row in (7, 2, 7)]
+    assert list(subset.media_of([])) == []
+    for rows in ([0, 3], [-1]):
+        with pytest.raises(IndexError, match=f"row {rows[-1]} of 3 samples"):
+            subset.media_of(rows)
+    with pytest.raises(SpecError, match=r"rows are no list of whole numbers; expected int64 \(m,\); got bool \(3,\)"):
+        subset.media_of([True, False, True])
+
+
 def test_which_rows_of_the_manifest_they_are(memory):
     subset = Subset(memory(20), np.array([3, 5, 9, 11]))
     nested = Subset(subset, np.array([1, 3]))

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, zip_longest
 
@@ -196,6 +197,9 @@ class TenMillion:
 
     def media(self, row: int) -> bytes:
         return self._media
+
+    def media_of(self, rows: np.ndarray) -> Iterator[bytes]:
+        return (self._media for _ in rows)
 
     def will_read(self, shards: np.ndarray) -> None:
         """There is nothing to read."""

@@ -117,3 +117,11 @@ def test_unknown_scheme(url):
         ConfigError, match=r"no such kind of store; expected a path or file://, .*; got '.*'. set MLPLAT_STORE"
     ):
         open_backend(url)
+
+
+@pytest.mark.parametrize("url", [None, b"store", 3])
+def test_what_is_no_url(url):
+    with pytest.raises(
+        ConfigError, match=rf"a store is named by its URL; expected str or Path; got {url!r}\. set MLPLAT"
+    ):
+        open_backend(url)

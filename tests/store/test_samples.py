@@ -317,6 +317,13 @@ def test_dataset_that_does_not_add_up(store, span):
         Samples(store, store.put_manifest({**first, "spans": [part]}))
 
 
+def test_samples_of_a_path(store, span):
+    with pytest.raises(
+        SpecError, match=r"samples are read from a store; expected what open_store gave; got '/a/path'\."
+    ):
+        Samples("/a/path", span)
+
+
 def test_only_spans_and_datasets(store):
     with pytest.raises(
         SpecError, match=r"only spans and datasets have samples; expected span \| dataset; got model:m@"

@@ -17,6 +17,7 @@ from airflow_mlplat.data.cache.stats import Stats
 from airflow_mlplat.errors import CorruptionError, NotFoundError, SpecError
 from airflow_mlplat.store import layout
 from airflow_mlplat.store.backend import Backend
+from airflow_mlplat.store.damage import missing
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Flights:
             try:
                 self._sizes[shard] = self._backend.size(path)
             except NotFoundError as error:
-                raise CorruptionError(f"{path} is missing from the store {self._backend.url}") from error
+                raise missing(path, self._backend.url) from error
         return self._sizes[shard]
 
     def obtain(self, shard: str, distance: Callable[[], Distance]) -> tuple[int | None, bool]:
@@ -167,7 +168,7 @@ class Flights:
                 connections=self._connections, urgency=urgency, range_bytes=self._options.range_bytes,
             )  # fmt: skip
         except NotFoundError as error:
-            raise CorruptionError(f"{path} is missing from the store {self._backend.url}") from error
+            raise missing(path, self._backend.url) from error
         except CancelledError as error:
             raise self._ended() from error
 

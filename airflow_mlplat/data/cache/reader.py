@@ -20,9 +20,10 @@ from airflow_mlplat.data.cache.held import Held, HeldShards
 from airflow_mlplat.data.cache.options import CacheOptions
 from airflow_mlplat.data.cache.prefetch import Prefetch
 from airflow_mlplat.data.cache.stats import Counts, Stats, total
-from airflow_mlplat.errors import CorruptionError, NotFoundError, SpecError
+from airflow_mlplat.errors import NotFoundError, SpecError
 from airflow_mlplat.store import layout
 from airflow_mlplat.store.backend import Backend
+from airflow_mlplat.store.damage import missing
 from airflow_mlplat.store.ranges import one_by_one
 
 logger = logging.getLogger(__name__)
@@ -205,7 +206,7 @@ class CachedReader:
         try:
             return self._backend.read_range(path, offset, size)
         except NotFoundError as error:
-            raise CorruptionError(f"{path} is missing from the store {self._backend.url}") from error
+            raise missing(path, self._backend.url) from error
 
     def _check(self) -> None:
         if self._closed:
