@@ -21,14 +21,13 @@ from airflow_mlplat.data.batch import Batch
 from airflow_mlplat.data.filling import Filler, Pending
 from airflow_mlplat.data.options import IteratorOptions, is_whole
 from airflow_mlplat.data.orders import Order, algorithm, order_of
-from airflow_mlplat.data.plan import Round, next_epoch, rounds
+from airflow_mlplat.data.plan import EPOCHS, Round, next_epoch, rounds
 from airflow_mlplat.data.pool import Allocate, ordinary
 from airflow_mlplat.data.source import SampleSource
 from airflow_mlplat.errors import DataError, SpecError
 
 THREADS = "mlplat-decode"
 """What the names of the decoding threads begin with."""
-_EPOCHS = 1 << 62  # orders are drawn by epochs of 64 bits
 
 
 class BatchIterator:
@@ -118,9 +117,9 @@ class BatchIterator:
             )  # fmt: skip
         place: tuple[Any, Any] = state.get("epoch"), state.get("position")
         epoch, position = place
-        if not (is_whole(epoch) and is_whole(position) and 0 <= epoch < _EPOCHS and 0 <= position <= self._n):
+        if not (is_whole(epoch) and is_whole(position) and 0 <= epoch < EPOCHS and 0 <= position <= self._n):
             raise SpecError(
-                "state outside the epoch", expected=f"epoch 0 … {_EPOCHS - 1}, position 0 … {self._n}",
+                "state outside the epoch", expected=f"epoch 0 … {EPOCHS - 1}, position 0 … {self._n}",
                 got=f"epoch {epoch!r}, position {position!r}",
             )  # fmt: skip
         self.seek(int(epoch), int(position))

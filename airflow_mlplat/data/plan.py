@@ -17,6 +17,8 @@ import numpy as np
 from airflow_mlplat.data.options import IteratorOptions
 from airflow_mlplat.data.orders import Order
 
+EPOCHS = 1 << 62
+"""More than anybody waits for: no epoch has this number."""
 CHUNK = 16_384
 """Positions of one rank whose rows are found at once: one call for each batch takes ten times as long."""
 

@@ -62,11 +62,11 @@ class Subset:
 
     def manifest_rows(self, rows: np.ndarray) -> np.ndarray:
         """Rows as positions in the manifest: int64 (m,) of int64 (m,)."""
-        return self._samples.manifest_rows(self.rows[rows])
+        return self._samples.manifest_rows(self._rows(rows))
 
     def labels_at(self, rows: np.ndarray) -> np.ndarray:
         """The labels of some: int64 (m,) in [0, n) → int64 (m,), -1 where missing."""
-        return self._samples.labels_at(self.rows[rows])
+        return self._samples.labels_at(self._rows(rows))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -81,11 +81,14 @@ class Subset:
 
     def media_of(self, rows: np.ndarray) -> Iterator[bytes]:
         """The media bytes of many samples, int64 (m,) in [0, n), one after the other: as `Samples.media_of`."""
-        return self._samples.media_of(self.rows[row_numbers(rows, len(self.rows))])
+        return self._samples.media_of(self._rows(rows))
 
     def will_read(self, shards: np.ndarray) -> None:
         """Tell the samples which shards, int64 (m,), will be read next, in that order."""
         self._samples.will_read(shards)
+
+    def _rows(self, rows: np.ndarray) -> np.ndarray:
+        return self.rows[row_numbers(rows, len(self.rows))]
 
     def _row(self, row: int) -> int:
         if not 0 <= row < len(self.rows):

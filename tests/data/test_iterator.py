@@ -203,7 +203,15 @@ def test_a_subset_is_augmented_as_the_manifest_is(memory, options):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"epoch": -1}, {"epoch": 10**30}, {"position": 21}, {"position": -1}, {"position": "3"}, {"position": True}],
+    [
+        {"epoch": -1},
+        {"epoch": 1 << 62},
+        {"epoch": True},
+        {"position": 21},
+        {"position": -1},
+        {"position": "3"},
+        {"position": True},
+    ],
 )
 def test_state_outside(memory, options, changed):
     iterator = BatchIterator(memory(20), options())
@@ -211,6 +219,13 @@ def test_state_outside(memory, options, changed):
         SpecError, match=r"state outside the epoch; expected epoch 0 … 4611686018427387903, position 0 … 20; got epoch"
     ):
         iterator.set_state({**iterator.get_state(), **changed})
+
+
+def test_a_state_of_numpys_numbers(memory, options):
+    iterator = BatchIterator(memory(20), options(), None)
+    iterator.set_state({**iterator.get_state(), "epoch": np.int64((1 << 62) - 1), "position": np.uint8(20)})
+    state = iterator.get_state()
+    assert json.loads(json.dumps(state)) == state
 
 
 def test_refuses_to_begin(memory, options):

@@ -36,8 +36,11 @@ def test_many_media_of_a_subset(memory):
     for rows in ([0, 3], [-1]):
         with pytest.raises(IndexError, match=f"row {rows[-1]} of 3 samples"):
             subset.media_of(rows)
-    with pytest.raises(SpecError, match=r"rows are no list of whole numbers; expected int64 \(m,\); got bool \(3,\)"):
-        subset.media_of([True, False, True])
+    for read in (subset.media_of, subset.labels_at, subset.manifest_rows):
+        with pytest.raises(IndexError, match="row -1 of 3 samples"):
+            read([-1])
+        with pytest.raises(SpecError, match=r"rows are no list of whole numbers; .*; got bool \(3,\)"):
+            read([True, False, True])
 
 
 def test_which_rows_of_the_manifest_they_are(memory):

@@ -66,7 +66,7 @@ def test_a_shard_that_is_cut_off_while_it_is_mapped(store, shards):
     for read in (lambda: ranges.read(sha256, 10, 5), lambda: list(ranges.read_each([sha256], *one))):
         with pytest.raises(
             CorruptionError,
-            match=r"\.tar of the store file:///.* has lost its end; expected 1000 bytes; got \d+\. restore it",
+            match=r"\.tar of the store file:///.* has lost its end; expected 1000 bytes; got \d+\. restore the file",
         ):
             read()
         path.write_bytes(shards[sha256] * 1000)  # mended

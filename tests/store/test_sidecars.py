@@ -60,10 +60,10 @@ def test_what_goes_afterwards(store, put):
     sidecar, path = sidecars.open(PATH, sha256, 50), store.backend.local_path(PATH)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(
-        CorruptionError, match=r"shards/x\.npy of the store .* has lost its end; expected 12 bytes; got 11\. restore it"
+        CorruptionError, match=r"shards/x\.npy of the store .* has lost its end; expected 12 bytes; got 11\. restore"
     ):
         sidecar.record(49)
     path.unlink()
     for use in (lambda: sidecar.record(0), sidecar.array):
-        with pytest.raises(CorruptionError, match=r"shards/x\.npy is missing from the store file:///.*\. restore it"):
+        with pytest.raises(CorruptionError, match=r"shards/x\.npy is missing from the store file:///.*\. restore"):
             use()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from airflow_mlplat.errors import DataError
 
 MAX_PIXELS = 100_000_000
-"""Of an image before it is resized: more is a decompression bomb, or fills the memory of a few threads."""
+"""Of an image before it is resized, and of the shape that it is to have: more is a decompression bomb, or fills the
+memory of a few threads."""
 
 
 def check_size(sides: tuple[int, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 from airflow_mlplat.data.batch import Batch
 from airflow_mlplat.data.options import IteratorOptions
 from airflow_mlplat.data.shared.folder import Lock, sweep
+from airflow_mlplat.data.shared.forks import forks
 from airflow_mlplat.data.shared.pace import Place
 from airflow_mlplat.data.shared.protocol import Inbox, ProtocolError, connect, pack
 from airflow_mlplat.data.shared.slot_files import copied, read
@@ -42,7 +44,7 @@ class Client:
 
     def __init__(self, connection: socket.socket, folder: Path, options: IteratorOptions, inbox: Inbox) -> None:
         self._connection, self._folder, self._options, self._inbox = connection, folder, options, inbox
-        self._lock = threading.Lock()
+        self._lock, self._pid = threading.Lock(), os.getpid()
         self._held: set[int] = set()
         self._released: deque[int] = deque()
 
@@ -50,8 +52,10 @@ class Client:
         """The batch that begins at a place; None if the server is elsewhere. And whether it expelled this consumer.
 
         Raises:
-            Gone: The server ended, hangs, or sends nonsense.
+            Gone: The server ended, hangs, or sends nonsense; or this process was forked since.
         """
+        if not self._is_here():
+            raise Gone("server is the parent's of this process")
         with self._lock:
             released = [self._released.popleft() for _ in range(len(self._released))]
             told = self._ask("next", epoch=place[0], position=place[1], released=released)
@@ -68,12 +72,13 @@ class Client:
         """What the server counted: batches decoded, consumers, those expelled, how often they gathered, CPU seconds.
 
         Returns:
-            None while another thread asks: it may wait for its batch for as long as others may join.
+            None while another thread asks: it may wait for its batch for as long as others may join. None too in a
+            process that was forked since.
 
         Raises:
             Gone: As above.
         """
-        if not self._lock.acquire(blocking=False):
+        if not self._is_here() or not self._lock.acquire(blocking=False):
             return None
         try:
             told = self._ask("stats")
@@ -84,10 +89,15 @@ class Client:
         return {name: value for name, value in told.items() if name != "type"}
 
     def close(self) -> None:
-        """Leave. A thread that waits for a batch is told that the server is gone."""
-        with contextlib.suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
+        """Leave. A thread that waits for a batch is told that the server is gone. A forked process leaves it to its
+        parent."""
+        if self._is_here():
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
+
+    def _is_here(self) -> bool:
+        return self._pid == os.getpid()
 
     def _ask(self, kind: str, **fields: Any) -> dict[str, Any]:
         """What the server says next, besides that it is there. The lock must be held."""
@@ -107,15 +117,18 @@ class Client:
         _check(batch, self._options, place)
         lease = told["lease"]
         if len(self._held) >= COPIED_FROM:
+            copy = copied(batch)
             self._released.append(lease)
-            return copied(batch)
+            return copy
         self._held.add(lease)
         # Runs in any thread, at any time, so it only notes it; the server is told with the next question.
-        weakref.finalize(mapped, _let_go, self._held, self._released, lease).atexit = False
+        weakref.finalize(mapped, _let_go, self._held, self._released, lease, forks()).atexit = False
         return batch
 
 
-def _let_go(held: set[int], released: deque[int], lease: int) -> None:
+def _let_go(held: set[int], released: deque[int], lease: int, forked: int) -> None:
+    if forked != forks():
+        return  # a child has it, and sees what the server writes there: it is held to the end
     held.discard(lease)
     released.append(lease)
 

@@ -16,7 +16,7 @@ from typing import Any, Callable
 from airflow_mlplat.data.batch import Batch
 from airflow_mlplat.data.iterator import BatchIterator
 from airflow_mlplat.data.options import IteratorOptions
-from airflow_mlplat.data.plan import next_epoch
+from airflow_mlplat.data.plan import EPOCHS, next_epoch
 from airflow_mlplat.data.shared.client import Client, Gone, join
 from airflow_mlplat.data.shared.folder import sweep
 from airflow_mlplat.data.shared.pace import Place
@@ -25,7 +25,6 @@ from airflow_mlplat.data.source import SampleSource
 from airflow_mlplat.errors import SpecError
 
 _LOG = logging.getLogger(__name__)
-_FOREVER = 1 << 62
 
 
 class SharedIterator:
@@ -52,7 +51,7 @@ class SharedIterator:
             raise SpecError("stream of a shared iterator is none", expected="StreamOptions(…)", got=repr(stream))
         self._own = BatchIterator(samples, options, epochs)
         self.options = options
-        self._n, self._epochs = len(samples), _FOREVER if epochs is None else epochs
+        self._n, self._epochs = len(samples), EPOCHS if epochs is None else epochs
         self._spec = StreamSpec.of(samples, options, stream)
         self._pass_now: object = None
         self._counts: dict[str, Any] = {
@@ -117,10 +116,11 @@ class SharedIterator:
             self._join()
         while True:
             self._check_is(this)
-            if self._place()[0] >= stop:
+            place = self._place()
+            if place[0] >= stop:
                 break
-            batch = self._shared()
-            self._check_is(this)  # another thread may have closed it meanwhile
+            batch = self._shared(place, this)
+            self._check_is(this)
             if batch is not None:
                 own = None
             else:
@@ -138,17 +138,18 @@ class SharedIterator:
     def _place(self) -> Place:
         return next_epoch(self._n, self.options, *self._own.place)
 
-    def _shared(self) -> Batch | None:
-        """The next batch from the server; None if this has to decode it itself."""
+    def _shared(self, place: Place, this: object) -> Batch | None:
+        """The batch that begins there from the server; None if this has to decode it itself."""
         client = self._client
         if client is None:
             return None
         started = time.monotonic()
         try:
-            batch, expelled = client.next(self._place())
+            batch, expelled = client.next(place)
         except Gone as gone:
             self._fall_back(gone, client)
             return None
+        self._check_is(this)  # of a pass that another thread has ended meanwhile the state is no more to be changed
         self._counts["wait_seconds"] += time.monotonic() - started
         if batch is None:
             self._counts["expelled"] += expelled

@@ -80,7 +80,7 @@ class Lock:
             [sys.executable, "-m", _MODULE, str(self.folder), str(self._descriptor)],
             pass_fds=(self._descriptor,), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True, timeout=timeout_seconds, check=True,
-            # A thread of OpenBLAS costs half of numpy's import, and decoding has no use for it.
+            # Threads of OpenBLAS cost up to half of numpy's import, and decoding has no use for them.
             env={"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": os.pathsep.join(path)},
         )  # fmt: skip
 

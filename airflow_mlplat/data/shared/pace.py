@@ -38,11 +38,11 @@ class Pace(Generic[Thing]):
     Args:
         size: Batches in the window at most.
         patience_seconds: As in `StreamOptions`.
-        consumers: So many are expected. Of one alone we cannot know: a second one may come, that is not told of.
+        consumers: So many are expected. Where it is one, as when nobody says, nobody knows how many come.
     """
 
     def __init__(self, size: int, patience_seconds: float, consumers: int) -> None:
-        self._size, self._patience, self._expected = size, patience_seconds, max(consumers, 2)
+        self._size, self._patience, self._expected = size, patience_seconds, consumers
         self._window: deque[Made[Thing]] = deque()
         self._first = 0  # index of the window's oldest batch
         self._next: Place | None = None  # where the batch after the window begins
@@ -92,7 +92,7 @@ class Pace(Generic[Thing]):
     def passed(self) -> list[Thing]:
         """What leaves the window now, since all who are expected take part and have passed it."""
         gone: list[Thing] = []
-        if len(self._cursors) >= self._expected:
+        if 1 < self._expected <= len(self._cursors):
             while self._first < min(self._cursors.values()):
                 gone.append(self._window.popleft().thing)
                 self._first += 1

@@ -51,7 +51,7 @@ class Peer:
         return self._inbox.feed(content)
 
     def send(self, kind: str, **fields: Any) -> bool:
-        """Send a message; False if it cannot be sent whole at once, as one that is read can: the socket is empty."""
+        """Send a message. False if that cannot be done at once: the other end has gone, or reads nothing."""
         message = pack(kind, **fields)
         try:
             return self.connection.send(message) == len(message)

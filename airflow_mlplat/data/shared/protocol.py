@@ -87,7 +87,7 @@ class Inbox:
 def _parsed(content: bytes) -> dict[str, Any]:
     try:
         text = content.decode()
-        message, end = _JSON.raw_decode(text)  # a third of `json.loads`
+        message, end = _JSON.raw_decode(text)  # half of `json.loads`, of every message
         if end < len(text):
             raise ValueError("more than one document")
     except (ValueError, RecursionError) as error:

@@ -27,6 +27,7 @@ from airflow_mlplat.data.shared.protocol import HEARTBEAT_SECONDS, ProtocolError
 from airflow_mlplat.data.shared.slots import Slots
 from airflow_mlplat.data.shared.spec import StreamSpec
 
+_PAUSE_SECONDS = 0.01
 TICK_SECONDS = 0.1
 """Between two looks at the clock; patience is measured by it."""
 STALL_SECONDS = 1.0
@@ -144,8 +145,9 @@ class Server:
     def _accept(self, _: int) -> None:
         try:
             connection, _address = self._listener.accept()
-        except OSError:
-            return  # it went away already
+        except OSError:  # it went away already; or no descriptor is left, and it will be here at once again
+            time.sleep(_PAUSE_SECONDS)
+            return
         peer = Peer(self._count, connection)
         self._count += 1
         if not self._peers:

@@ -48,7 +48,8 @@ class StreamOptions:
             hold, at most 4 each.
         store: URL or path of the store that the samples lie in; a path is made absolute.
         cache: Where the server keeps the shards of a distant store; None reads them from there again and again.
-        consumers: How many are to share it. The first batch waits for so many, so that none is late.
+        consumers: How many are to share it. The first batch waits for so many, so that none is late; a batch that so
+            many have taken is not kept for others, who then decode for themselves.
         window: Batches that lie between the first and the last consumer at most.
         patience_seconds: How long a slow consumer may hold up the others in an epoch, all in all; then it goes on by
             itself. Longer than to write a checkpoint or to evaluate on a small held-out set, and short beside an epoch.

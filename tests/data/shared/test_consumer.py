@@ -20,7 +20,7 @@ import pytest
 from airflow_mlplat.data import BatchIterator, Subset
 from airflow_mlplat.data.adapters.numpy import arrays
 from airflow_mlplat.data.shared import SharedIterator
-from airflow_mlplat.data.shared.client import COPIED_FROM, join
+from airflow_mlplat.data.shared.client import COPIED_FROM, Client, join
 from airflow_mlplat.data.shared.consumer import StreamSpec
 from airflow_mlplat.data.shared.folder import Lock
 from airflow_mlplat.data.shared.protocol import listen, pack
@@ -118,6 +118,81 @@ def test_epoch_by_epoch(samples, options, stream, plain):
         passes = [[told(batch) for batch in iterator.epoch()] for _ in range(4)]
         assert [len(found) for found in passes] == [24, 25, 25, 0]
         assert [batch for found in passes for batch in found] == plain(samples, options(), 3)[1:]
+
+
+@pytest.mark.parametrize("ends", ["close", "set_state"])
+def test_a_pass_that_ends_while_it_waits_gives_no_more(samples, options, stream, monkeypatch, ends):
+    """Another thread ends it: the batch that comes is not given, so the state is not that after it."""
+    with SharedIterator(samples, options(), 1, stream()) as iterator:
+        batches, ask = iter(iterator), Client.next
+        states = [iterator.get_state(), next(batches) and iterator.get_state()]
+        end, left = {
+            "close": (iterator.close, states[1]), "set_state": (lambda: iterator.set_state(states[0]), states[0])
+        }[ends]  # fmt: skip
+
+        def interrupted(client, place):
+            found = ask(client, place)
+            with ThreadPoolExecutor(1) as threads:
+                threads.submit(end).result()
+            return found
+
+        monkeypatch.setattr(Client, "next", interrupted)
+        with pytest.raises(SpecError, match="ended by another one, or by close"):
+            next(batches)
+        assert iterator.get_state() == left
+
+
+def in_a_child(act):
+    """Run a function in a forked process; a function that waits for what it gave, as JSON."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.write(writing, json.dumps(act()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+
+    def answer():
+        with os.fdopen(reading, "rb") as pipe:
+            found = json.loads(pipe.read())
+        os.waitpid(child, 0)
+        return found
+
+    return answer
+
+
+def test_a_forked_process_keeps_the_parents_batch(samples, options, stream):
+    """Pages that it has not touched follow the slot's file: that must not be written again."""
+    with SharedIterator(samples, options(), 2, stream()) as iterator:
+        batches = iter(iterator)
+        held = [next(batches)]
+        digest, (waiting, go_on) = held[0].digest(), os.pipe()
+        answer = in_a_child(lambda: [os.read(waiting, 1) and held[0].digest()])
+        held.clear()
+        assert len(list(batches)) == 49
+        os.write(go_on, b"!")
+        assert answer() == [digest]
+        assert iterator.stats()["own"] == 0
+    os.close(waiting)
+    os.close(go_on)
+
+
+def test_a_forked_process_does_not_end_its_parents_stream(samples, options, stream, plain):
+    with SharedIterator(samples, options(), 1, stream()) as iterator:
+        batches, whole = iter(iterator), plain(samples, options())
+        next(batches)
+
+        def go_on():
+            asked = iterator.stats()["server"]
+            rest = [told(batch) for batch in iterator]
+            counts = iterator.stats()
+            iterator.close()
+            return [asked, rest, counts["own"], counts["reason"]]
+
+        assert in_a_child(go_on)() == [None, whole[1:], 24, "server is the parent's of this process."]
+        assert [told(batch) for batch in batches] == whole[1:]
+        assert iterator.stats()["own"] == 0
 
 
 def test_an_adapter_takes_it(samples, options, stream):

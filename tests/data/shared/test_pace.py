@@ -83,14 +83,23 @@ def test_what_all_passed_leaves_at_once():
     assert pace.take(1) is None
 
 
-@pytest.mark.parametrize(("consumers", "expected"), [((1, 2), 3), ((1,), 2), ((1,), 1)])
+def test_more_than_are_expected():
+    pace = pace_with(9, 1, 2, 3, expected=2)
+    make(pace)
+    assert {pace.take(1), pace.take(2)} == {0}
+    assert pace.passed() == []
+    assert pace.take(3) == 0
+    assert pace.passed() == [0]
+
+
+@pytest.mark.parametrize(("consumers", "expected"), [((1, 2), 3), ((1,), 2), ((1,), 1), ((1, 2), 1)])
 def test_what_all_passed_stays_for_those_who_are_missing(consumers, expected):
-    """A stream that is told of one consumer may be shared too."""
+    """A stream that is told of one consumer may be shared by any number."""
     pace = pace_with(9, *consumers, expected=expected)
     make(pace)
     assert {pace.take(consumer) for consumer in consumers} == {0}
     assert pace.passed() == []
-    assert pace.attach(3, place(0)) == (True, [])
+    assert pace.attach(4, place(0)) == (True, [])
 
 
 def test_one_that_joins_within_the_window():

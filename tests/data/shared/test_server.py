@@ -162,6 +162,29 @@ def test_slots_of_the_dead_are_not_used_again(server):
     assert not (one.spec.folder / file).exists()
 
 
+def test_few_slots_are_used_while_all_are_there(server):
+    """What both have taken is written again first, while it is in the processor's caches."""
+    one = server(window=8, consumers=2)
+    pair, leases, files = [one.consumer(), one.consumer()], [[], []], set()
+    for index in range(24):
+        for consumer, released in zip(pair, leases):
+            one.ask_for(consumer, 8 * index, released)
+        told = [one.hear(consumer) for consumer in pair]
+        assert [message["position"] for message in told] == [8 * index + 8] * 2
+        leases = [[message["lease"]] for message in told]
+        files.update(message["file"] for message in told)
+    assert len(files) <= 6
+
+
+def test_batches_are_kept_for_one_that_is_missing(server):
+    one = server(window=8, consumers=3, gather_seconds=0)
+    first, second = one.consumer(), one.consumer()
+    for index in range(5):
+        assert one.next(first, 8 * index)["position"] == one.next(second, 8 * index)["position"] == 8 * index + 8
+    third = one.consumer()
+    assert one.next(third, 0)["position"] == 8
+
+
 SLOW = """
 import os, sys, time
 from pathlib import Path
