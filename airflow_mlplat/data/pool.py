@@ -7,6 +7,8 @@ from typing import Any, Callable
 
 import numpy as np
 
+from airflow_mlplat.errors import SpecError
+
 Allocate = Callable[[int], np.ndarray]
 """Size in bytes → uint8 (size,): how memory is come by, such as pinned memory for a GPU."""
 
@@ -39,12 +41,28 @@ class BatchPool:
         self._free: deque[np.ndarray] = deque(maxlen=spare)
 
     def take(self) -> np.ndarray:
-        """An array whose content is whatever was there. From any thread."""
+        """An array whose content is whatever was there. From any thread.
+
+        Raises:
+            SpecError: What `allocate` gave is no memory of that size.
+        """
         try:
             memory = self._free.pop()
         except IndexError:
             memory = self._allocate(self._size)
+            _check(memory, self._size)
         return np.asarray(Lease(memory, self._shape, self._free.append))
+
+
+def _check(memory: np.ndarray, size: int) -> None:
+    """Threads would write beyond it."""
+    if not (isinstance(memory, np.ndarray) and memory.dtype == np.uint8 and memory.shape == (size,)):
+        got = f"{memory.dtype} {memory.shape}" if isinstance(memory, np.ndarray) else repr(memory)
+        raise SpecError("allocate gave no memory for a batch", expected=f"uint8 ({size},)", got=got)
+    if not (memory.flags.c_contiguous and memory.flags.writeable):
+        raise SpecError(
+            "allocate gave no memory for a batch", expected="contiguous, and to be written", got=memory.flags
+        )
 
 
 class Lease:

@@ -28,12 +28,13 @@ class Subset:
     def __init__(self, samples: SampleSource, rows: np.ndarray) -> None:
         if np.asarray(rows).dtype == bool:
             raise SpecError("rows of a subset are a mask", expected="whole numbers", fix="give np.flatnonzero(mask)")
-        self._samples, self.rows = samples, np.asarray(rows, np.int64)
+        try:
+            self._samples, self.rows = samples, row_numbers(rows, len(samples))
+        except IndexError as error:
+            told = f"0 to {len(samples) - 1}"
+            raise SpecError("rows of a subset are not among the samples", expected=told, got=error) from error
         if (self.rows[1:] <= self.rows[:-1]).any():
             raise SpecError("rows of a subset do not ascend", expected="each once, in order", fix="sort them")
-        if len(self.rows) and not (self.rows[0] >= 0 and self.rows[-1] < len(samples)):
-            got = f"{self.rows[0]} to {self.rows[-1]}"
-            raise SpecError("rows of a subset are not among the samples", expected=f"0 to {len(samples) - 1}", got=got)
 
     @property
     def ref(self) -> Ref:

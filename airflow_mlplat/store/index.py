@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import mmap
 from typing import NamedTuple, Union
@@ -10,6 +9,7 @@ from typing import NamedTuple, Union
 import numpy as np
 
 from airflow_mlplat.errors import CorruptionError, SpecError
+from airflow_mlplat.store.npy_header import parsed
 
 Buffer = Union[bytes, mmap.mmap]
 
@@ -17,6 +17,7 @@ INDEX_DTYPE = np.dtype([("offset", "<u8"), ("size", "<u4"), ("crc32c", "<u4"), (
 """One row a sample: where its media begin in the shard, their bytes, their CRC-32C, the label's class or -1."""
 
 NO_LABEL = -1
+_VERSION_1 = b"\x93NUMPY\x01\x00"
 
 
 def keys_dtype(width: int) -> np.dtype:
@@ -45,7 +46,7 @@ def npy_bytes(array: np.ndarray) -> bytes:
     shape = ", ".join(map(str, array.shape)) + ("," if array.ndim == 1 else "")
     text = f"{{'descr': {_descr(dtype)}, 'fortran_order': False, 'shape': ({shape}), }}".encode("latin1")
     text += b" " * (-(10 + len(text) + 1) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + array.tobytes()
+    return _VERSION_1 + len(text).to_bytes(2, "little") + text + array.tobytes()
 
 
 def _packed(dtype: np.dtype) -> np.dtype:
@@ -65,17 +66,12 @@ def _descr(dtype: np.dtype) -> str:
 
 
 def read_npy(content: bytes, path: str) -> np.ndarray:
-    """The array of a .npy file, read-only, without a copy where numpy allows it.
+    """The array of a .npy file that `npy_bytes` wrote, read-only: a view of it.
 
     Raises:
-        CorruptionError: Not a .npy file.
+        CorruptionError: Not such a file.
     """
-    try:
-        array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise CorruptionError(f"{path} is not an array", got=error) from error
-    array.flags.writeable = False
-    return array
+    return npy_head(content, path, len(content)).array(content)
 
 
 class NpyHead(NamedTuple):
@@ -92,10 +88,12 @@ class NpyHead(NamedTuple):
     start: int
 
     def array(self, buffer: Buffer) -> np.ndarray:
-        """The array that lies in a whole file's bytes, in C order: a view of them, read-only if they are."""
+        """The array that lies in a whole file's bytes, in C order: a view of them, read-only."""
         count = math.prod(self.shape)
         flat = np.frombuffer(buffer, self.dtype, count, self.start) if count else np.empty(0, self.dtype)
-        return flat.reshape(self.shape)
+        array = flat.reshape(self.shape)
+        array.flags.writeable = False
+        return array
 
 
 def npy_head(buffer: Buffer, path: str, size: int) -> NpyHead:
@@ -110,13 +108,12 @@ def npy_head(buffer: Buffer, path: str, size: int) -> NpyHead:
         CorruptionError: Not such a file, or one that is shorter than its head says.
     """
     start = 10 + int.from_bytes(buffer[8:10], "little")  # NEP 1: magic, version, then the length of the rest
-    file = io.BytesIO(buffer[:start])
     try:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ValueError(f"version {version} of the format")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype.hasobject or start + dtype.itemsize * math.prod(shape) > size:
+        found = parsed(buffer[10:start]) if buffer[:8] == _VERSION_1 else None
+        if found is None:
+            raise ValueError(repr(buffer[:start]))
+        dtype, shape, fortran = found
+        if fortran or dtype.hasobject or start + dtype.itemsize * math.prod(shape) > size:
             raise ValueError(f"{size} bytes for {shape} of {dtype}")
     except (ValueError, TypeError) as error:
         raise CorruptionError(f"{path} is not an array", got=error) from error

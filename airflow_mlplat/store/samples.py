@@ -25,7 +25,7 @@ from airflow_mlplat.store.parts import PARTS, Part, shard_rows
 from airflow_mlplat.store.ranges import ShardRanges, ShardReader
 from airflow_mlplat.store.rows import row_numbers
 from airflow_mlplat.store.shard_index import ROW, ShardIndex, label_table, open_index
-from airflow_mlplat.store.sidecars import Sidecars
+from airflow_mlplat.store.sidecars import Sidecar, Sidecars
 from airflow_mlplat.store.store import Store
 
 _unpack = ROW.unpack_from
@@ -68,7 +68,7 @@ class Samples:
         self._few_rows = _ROWS_A_SHARD * len(self._shards.listed)
         self._indexes: Opened[ShardIndex] = Opened(self._shards.index, most)
         self._opened = self._indexes.get
-        self._keys: Opened[np.ndarray] = Opened(self._shards.keys, most)
+        self._keys: Opened[Sidecar] = Opened(self._shards.keys, most)
         self._reader = ShardRanges(store.backend, most) if reader is None else reader
         self._read, self._sum = self._reader.read, implementation()
 
@@ -123,7 +123,7 @@ class Samples:
         """All keys in UTF-8: (n,) of dtype S, read-only. Read at every call, as many bytes a sample as the longest."""
         keys = np.empty(self._n, "S1")
         for number, (first, last) in enumerate(zip([0, *self._ends], self._ends)):
-            found, gaps = self._shards.keys(number), self._shards.rows[1].get(number)
+            found, gaps = self._shards.keys(number).array()["key"], self._shards.rows[1].get(number)
             if found.dtype.itemsize > keys.dtype.itemsize:
                 keys = keys.astype(found.dtype)
             keys[first:last] = found if gaps is None else np.delete(found, gaps + np.arange(len(gaps)))
@@ -135,15 +135,18 @@ class Samples:
         Raises:
             CorruptionError: One is missing, damaged, or not of so many samples.
         """
-        for number, (first, last) in enumerate(zip([0, *self._ends], self._ends)):
-            self._shards.index(number).labels(np.arange(first, last))
-            self._shards.keys(number)
+        shards = self._shards.anew()
+        for number, (first, last) in enumerate(zip([0, *shards.ends], shards.ends)):
+            shards.index(number).labels(np.arange(first, last))
+            shards.keys(number)
 
     def key(self, row: int) -> str:
         """The key of one sample."""
         row = operator.index(row)  # numpy's integers of few bits would overflow
         place = self._index(row).place(row)
-        return self._keys[bisect_right(self._ends, row)][place].decode()
+        keys = self._keys[bisect_right(self._ends, row)]
+        keys.check()
+        return keys.array()["key"][place].decode()
 
     def media(self, row: int, check: bool = True) -> bytes:
         """The media bytes of one sample.
@@ -162,6 +165,7 @@ class Samples:
             index = self._index(row)
             offset, size, crc = index.entry(row)
         else:
+            index.check()
             offset, size, crc, _ = _unpack(index.buffer, ROW.size * index.place(row))
         media = self._read(index.sha256, offset, size)
         return media if not check or self._sum(media) == crc else self._mended(row)
@@ -271,6 +275,10 @@ class _Shards:
         self.listed = [(shard, part.classes) for part in parts for shard in part.shards]
         """(as in a span's manifest, the span's classes) of each."""
 
+    def anew(self) -> _Shards:
+        """The same, of which nothing is verified yet."""
+        return _Shards(self._store, self._parts, self._classes)
+
     @cached_property
     def rows(self) -> tuple[np.ndarray, dict[int, np.ndarray]]:
         """See `shard_rows`; the lists of dropped rows are read at the first use."""
@@ -292,15 +300,15 @@ class _Shards:
         gaps = self.rows[1].get(number)
         return open_index(self._sidecars, shard, start, gaps, label_table(classes, self._classes))
 
-    def keys(self, number: int) -> np.ndarray:
-        """The keys of its samples, those of dropped rows too: (m,) of dtype S.
+    def keys(self, number: int) -> Sidecar:
+        """Keys and sums of its samples, those of dropped rows too: records of `keys_dtype`.
 
         Raises:
             CorruptionError: They are missing or damaged.
         """
         shard = self.listed[number][0]
         path = layout.keys_path(shard["keys_sha256"])
-        return self._sidecars.open(path, shard["keys_sha256"], shard["samples"]).array()["key"]
+        return self._sidecars.open(path, shard["keys_sha256"], shard["samples"])
 
 
 def _fixed(array: np.ndarray) -> np.ndarray:

@@ -35,7 +35,7 @@ class ShardIndex:
         table: int64, label in the shard → label; its last entry is that of -1. None keeps them.
     """
 
-    __slots__ = ("_looks", "_rows", "_sidecar", "_table", "buffer", "gaps", "sha256", "start")
+    __slots__ = ("_looks", "_sidecar", "_table", "buffer", "check", "gaps", "sha256", "start")
 
     def __init__(
         self, sha256: str, start: int, sidecar: Sidecar, gaps: np.ndarray | None, table: np.ndarray | None
@@ -43,7 +43,8 @@ class ShardIndex:
         self.sha256, self.start, self._sidecar, self._table = sha256, start, sidecar, table
         self.gaps: list[int] = [] if gaps is None else gaps.tolist()
         self._looks = sidecar.head.shape[0] * ROW.size // _PIECE_BYTES if sidecar.mappable else 0
-        self._rows: np.ndarray | None = None
+        self.check = sidecar.check
+        """To be called before `buffer` is looked at."""
         self.buffer: memoryview | None = None
         """The bytes of all records, once they are mapped."""
 
@@ -79,13 +80,13 @@ class ShardIndex:
         if self.buffer is None and self._looks > 0:
             self._looks -= 1  # threads may miss one another's: it need not be exact
             return _unpack(self._sidecar.record(place))
-        return _unpack(self.buffer or self._all().view(np.uint8).data, ROW.size * place)
+        return _unpack(self._all().view(np.uint8).data, ROW.size * place)
 
     def _all(self) -> np.ndarray:
-        rows = self._rows
-        if rows is None:
-            rows = self._rows = self._sidecar.array()
+        rows = self._sidecar.array()
+        if self.buffer is None:
             self.buffer = rows.view(np.uint8).data
+        self.check()
         return rows
 
 

@@ -31,11 +31,32 @@ class Sidecar:
 
     def __init__(self, store: Store, path: str, head: NpyHead, held: np.ndarray | None = None) -> None:
         self._store, self._path, self.head, self._held = store, path, head, held
+        self._mapped: mmap.mmap | None = None
         self.mappable = held is None
 
     def array(self) -> np.ndarray:
-        """All records, read-only; a memory map is closed when nothing refers to the array."""
-        return self._held if self._held is not None else self.head.array(self._map())
+        """All records, read-only; a memory map is closed when nothing refers to the array nor to this.
+
+        Raises:
+            CorruptionError: The file has gone, or lost its end, since it was verified.
+        """
+        if self._held is None:
+            try:
+                self._mapped = self._map()
+                self._held = self.head.array(self._mapped)
+            except ValueError as error:  # of a file that is empty, or too short
+                raise cut_off(self._path, self._store.url, f"{self.head.shape} records", error) from error
+        return self._held
+
+    def check(self) -> None:
+        """To touch the pages of a file that became shorter would end the process (SIGBUS).
+
+        Raises:
+            CorruptionError: It has lost its end since it was mapped.
+        """
+        mapped = self._mapped
+        if mapped is not None and mapped.size() < len(mapped):
+            raise cut_off(self._path, self._store.url, f"{len(mapped)} bytes", mapped.size())
 
     def record(self, number: int) -> bytes:
         """The bytes of one record, read from the file: slow, and without a memory map.

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_mlplat.contract import Ref, canonical_json
+from airflow_mlplat.contract import Ref, canonical_json, check_name
 from airflow_mlplat.errors import SpecError
 from airflow_mlplat.store import layout, tar
 from airflow_mlplat.store.index import NO_LABEL
@@ -54,12 +54,13 @@ class SpanWriter:
     def __init__(
         self, store: Store, dataset: str, partition: str, classes: list[str], shard_bytes: int = SHARD_BYTES
     ) -> None:
-        if shard_bytes < 1:
-            raise SpecError("shard_bytes must be positive", got=shard_bytes)
-        if not all(isinstance(text, str) and text for text in (dataset, partition, *classes)):
-            raise SpecError(
-                "a span needs names", expected="dataset, partition, classes", got=(dataset, partition, classes)
-            )
+        if not isinstance(shard_bytes, int) or shard_bytes < 1:
+            raise SpecError("shard_bytes must be a whole number", expected="1 or more", got=repr(shard_bytes))
+        check_name(dataset)
+        if not isinstance(classes, (list, tuple)) or not all(isinstance(text, str) and text for text in classes):
+            raise SpecError("classes are no list of names", expected='such as ["cat", "dog"]', got=repr(classes))
+        if not isinstance(partition, str) or not partition:
+            raise SpecError("a span is of a partition", expected="its key, such as 2026-01-31", got=repr(partition))
         if len(set(classes)) != len(classes):
             raise SpecError(f"classes of {dataset!r} repeat", expected="different names", got=classes)
         self._store, self._shard_bytes = store, shard_bytes

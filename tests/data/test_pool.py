@@ -6,9 +6,11 @@ import gc
 import weakref
 
 import numpy as np
+import pytest
 
 from airflow_mlplat.data import BatchIterator
 from airflow_mlplat.data.pool import BatchPool
+from airflow_mlplat.errors import SpecError
 
 SHAPE = (4, 2, 2, 3)
 
@@ -22,6 +24,24 @@ def test_an_array_is_as_asked_for():
     assert (array.shape, array.dtype, array.flags.c_contiguous, array.flags.writeable) == (SHAPE, np.uint8, True, True)
     array[...] = 7
     assert array.sum() == 7 * 48
+
+
+@pytest.mark.parametrize(
+    ("gives", "told"),
+    [
+        (lambda size: np.empty(size - 1, np.uint8), r"uint8 \(47,\)"),
+        (lambda size: np.empty((size, 1), np.uint8), r"uint8 \(48, 1\)"),
+        (lambda size: np.empty(size, np.int8), r"int8 \(48,\)"),
+        (bytearray, "bytearray"),
+        (lambda size: None, "None"),
+        (lambda size: np.empty(2 * size, np.uint8)[::2], "C_CONTIGUOUS : False"),
+        (lambda size: np.frombuffer(bytes(size), np.uint8), "WRITEABLE : False"),
+    ],
+)
+def test_memory_that_is_none(gives, told):
+    """Threads would write beyond it."""
+    with pytest.raises(SpecError, match=rf"(?s)allocate gave no memory for a batch; expected .*; got .*{told}"):
+        BatchPool(SHAPE, 2, gives).take()
 
 
 def test_memory_is_aligned_for_frameworks():

@@ -76,7 +76,20 @@ def test_what_will_be_read_is_handed_on(memory):
     assert samples.hints == [[3, 1]]
 
 
-@pytest.mark.parametrize("rows", [[-1, 0], [3, 10]])
-def test_rows_of_a_subset_are_among_the_samples(memory, rows):
-    with pytest.raises(SpecError, match=rf"not among the samples; expected 0 to 9; got {rows[0]} to {rows[1]}\."):
+@pytest.mark.parametrize(("rows", "row"), [([-1, 0], -1), ([3, 10], 10)])
+def test_rows_of_a_subset_are_among_the_samples(memory, rows, row):
+    with pytest.raises(SpecError, match=rf"not among the samples; expected 0 to 9; got row {row} of 10 samples\."):
         Subset(memory(10), np.array(rows))
+
+
+@pytest.mark.parametrize("rows", [[0.5, 1.5], ["0"], [[5]], None, "abc", 5, [1j]])
+def test_rows_of_a_subset_are_whole_numbers(memory, rows):
+    with pytest.raises(SpecError, match="rows are no list of whole numbers"):
+        Subset(memory(10), rows)
+
+
+def test_a_subset_has_its_own_rows(memory):
+    rows = np.arange(3)
+    subset = Subset(memory(10), rows)
+    rows[:] = 7
+    assert subset.rows.tolist() == [0, 1, 2]

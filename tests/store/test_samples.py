@@ -408,6 +408,44 @@ def test_rows_that_are_no_whole_numbers(store, span, rows):
         read.media("1")
 
 
+@pytest.mark.parametrize(
+    ("files", "use"),
+    [
+        ("index-*", lambda read: read.media(19)),
+        ("index-*", lambda read: list(read.media_of(np.arange(20)))),
+        ("index-*", lambda read: read.labels_at([19])),
+        ("index-*", lambda read: read.metadata(19)),
+        ("keys-*", lambda read: read.key(19)),
+        ("keys-*", lambda read: read.keys()),
+        ("keys-*", lambda read: read.verify()),
+        ("index-*", lambda read: read.verify()),
+    ],
+)
+def test_sidecars_that_are_cut_off_while_they_are_open(store, span, files, use):
+    """They would end the process, or be zeros."""
+    read = Samples(store, span)
+    assert len(list(read.media_of(np.arange(20)))) == len(read.keys()) == 20
+    assert read.key(19)
+    for path in store.backend.root.glob(f"shards/{files}"):
+        path.chmod(0o644)
+        os.truncate(path, path.stat().st_size - 1)
+    with pytest.raises(CorruptionError, match=r"has lost its end; expected|is damaged; expected SHA-256"):
+        use(read)
+
+
+def test_verify_reads_again_what_is_open(store, span):
+    read = Samples(store, span)
+    read.verify()
+    assert read.labels[0] == 0
+    path = next(store.backend.root.glob("shards/index-*"))
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\x05")
+    with pytest.raises(CorruptionError, match=r"is damaged; expected SHA-256"):
+        read.verify()
+
+
 def test_metadata_of_a_shard_that_is_cut_off(store, write, samples):
     span = write(rows=samples[:3])
     path = next(store.backend.root.glob("shards/*.tar"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,29 @@ def test_damage_is_found_when_it_is_opened_first(store, put):
     put()
     with pytest.raises(CorruptionError, match=r"shards/x\.npy of the store .* is damaged; expected SHA-256 0{12}"):
         Sidecars(store).open(PATH, "0" * 64, 50)
+
+
+@pytest.mark.parametrize("left", [0, 200, len(CONTENT) - 1])
+def test_one_that_is_cut_off_before_it_is_mapped(store, put, left):
+    sidecar, path = Sidecars(store).open(PATH, put(), 50), store.backend.local_path(PATH)
+    path.chmod(0o644)
+    os.truncate(path, left)
+    with pytest.raises(
+        CorruptionError, match=r"x\.npy of the store .* has lost its end; expected \(50,\) records; got"
+    ):
+        sidecar.array()
+
+
+def test_one_that_is_cut_off_while_it_is_mapped(store, put):
+    sidecar, path = Sidecars(store).open(PATH, put(), 50), store.backend.local_path(PATH)
+    sidecar.check()
+    assert len(sidecar.array()) == 50
+    sidecar.check()
+    path.chmod(0o644)
+    os.truncate(path, 0)
+    told = rf"x\.npy of the store .* has lost its end; expected {len(CONTENT)} bytes; got 0\."
+    with pytest.raises(CorruptionError, match=told):
+        sidecar.check()
 
 
 def test_what_goes_afterwards(store, put):

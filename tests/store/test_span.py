@@ -135,12 +135,17 @@ def test_order_is_of_bytes_not_of_utf16(store):
 
 
 def test_wrong_options(store):
-    with pytest.raises(SpecError, match="shard_bytes must be positive; got 0"):
+    with pytest.raises(SpecError, match="shard_bytes must be a whole number; expected 1 or more; got 0"):
         SpanWriter(store, "pets", "p", ["cat"], shard_bytes=0)
     with pytest.raises(SpecError, match="classes of 'pets' repeat"):
         SpanWriter(store, "pets", "p", ["cat", "cat"])
-    with pytest.raises(SpecError, match="a span needs names"):
+    with pytest.raises(SpecError, match=r"a span is of a partition; expected its key, such as 2026-01-31; got ''"):
         SpanWriter(store, "pets", "", ["cat"])
+    with pytest.raises(SpecError, match=r"that is no name for a dataset or a model; expected .*; got '\.\./x'"):
+        SpanWriter(store, "../x", "p", ["cat"])
+    for classes in ("cat", {"cat", "dog"}, [""], [3], None):
+        with pytest.raises(SpecError, match=r'classes are no list of names; expected such as \["cat", "dog"\]; got'):
+            SpanWriter(store, "pets", "p", classes)
 
 
 def test_closed(store, write):

@@ -12,6 +12,7 @@ import numpy as np
 from airflow_mlplat.data.decoders.channels import CHANNELS, with_channels
 from airflow_mlplat.data.decoders.size import check_size
 from airflow_mlplat.errors import DataError
+from airflow_mlplat.store.npy_header import parsed
 
 MAGIC = b"\x93NUMPY"
 _VERSION_1 = MAGIC + b"\x01\x00"
@@ -40,8 +41,12 @@ def _array(media: bytes) -> np.ndarray:
 @lru_cache(maxsize=64)  # images of a dataset mostly have one, and to parse it takes longer than to copy the image
 def _header(text: bytes) -> tuple[tuple[int, ...], Literal["C", "F"]]:
     """Shape, and `C` or `F` for the order of the axes."""
-    size = len(text).to_bytes(2, "little")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(io.BytesIO(size + text))
+    found = parsed(text)
+    if found is None:
+        size = len(text).to_bytes(2, "little")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(io.BytesIO(size + text))
+    else:
+        dtype, shape, fortran = found
     if dtype.hasobject:
         raise ValueError("Object arrays cannot be loaded")
     _check(dtype, shape)

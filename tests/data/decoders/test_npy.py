@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 
 import numpy as np
@@ -27,6 +28,19 @@ def test_reads(image, version):
     assert np.array_equal(found, np.repeat(expected, 3 // expected.shape[2], axis=2))
     assert found.flags.c_contiguous
     assert npy.read(file(image, version) + b"behind", 3).shape == (7, 5, 3)
+
+
+def test_without_pythons_parser(monkeypatch):
+    """Which fails now and then in threads: see `npy_header`."""
+    monkeypatch.setattr(ast, "literal_eval", lambda text: pytest.fail("asked"))
+    npy._header.cache_clear()
+    assert np.array_equal(npy.read(file(IMAGE), 3), IMAGE)
+
+
+def test_a_header_that_is_written_otherwise():
+    text = b"{'shape':(7,5,3),'fortran_order':False,'descr':'|u1'}\n"
+    media = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + IMAGE.tobytes()
+    assert np.array_equal(npy.read(media, 3), IMAGE)
 
 
 def test_no_copy_of_an_image_of_the_right_channels():
