@@ -71,7 +71,11 @@ def read_npy(content: bytes, path: str) -> np.ndarray:
     Raises:
         CorruptionError: Not such a file.
     """
-    return npy_head(content, path, len(content)).array(content)
+    head = npy_head(content, path, len(content))
+    try:
+        return head.array(content)
+    except ValueError as error:  # such as items of no bytes
+        raise CorruptionError(f"{path} is not an array", got=error) from error
 
 
 class NpyHead(NamedTuple):

@@ -42,10 +42,11 @@ class Sidecar:
         """
         if self._held is None:
             try:
-                self._mapped = self._map()
-                self._held = self.head.array(self._mapped)
+                mapped = self._map()
+                held = self.head.array(mapped)
             except ValueError as error:  # of a file that is empty, or too short
                 raise cut_off(self._path, self._store.url, f"{self.head.shape} records", error) from error
+            self._mapped, self._held = mapped, held  # of whichever thread was last: what each has mapped is whole
         return self._held
 
     def check(self) -> None:

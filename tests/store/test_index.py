@@ -80,7 +80,9 @@ def test_no_rows():
     assert keys_rows([]).shape == (0,)
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", npy_bytes(np.arange(9))[:-1]])
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", npy_bytes(np.arange(9))[:-1], npy_bytes(np.arange(9)).replace(b"<i8", b"|S0")]
+)
 def test_not_an_array(content):
     with pytest.raises(CorruptionError, match=r"shards/x is not an array; got "):
         read_npy(content, "shards/x")

@@ -68,6 +68,26 @@ def test_one_that_is_cut_off_before_it_is_mapped(store, put, left):
         sidecar.array()
 
 
+def test_another_thread_that_maps_a_file_that_was_cut_off_hides_nothing(store, put, monkeypatch):
+    """Both find it not mapped yet; the second one comes too late."""
+    sidecar, path = Sidecars(store).open(PATH, put(), 50), store.backend.local_path(PATH)
+    make = sidecar._map
+
+    def late():
+        first = make()
+        monkeypatch.setattr(sidecar, "_map", make)
+        path.chmod(0o644)
+        os.truncate(path, 200)
+        with pytest.raises(CorruptionError, match="has lost its end"):
+            sidecar.array()
+        return first
+
+    monkeypatch.setattr(sidecar, "_map", late)
+    sidecar.array()
+    with pytest.raises(CorruptionError, match=rf"has lost its end; expected {len(CONTENT)} bytes; got 200"):
+        sidecar.check()
+
+
 def test_one_that_is_cut_off_while_it_is_mapped(store, put):
     sidecar, path = Sidecars(store).open(PATH, put(), 50), store.backend.local_path(PATH)
     sidecar.check()
